@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# weft_checks: what looks at the sources instead of running them. Each check is a test, so that ctest is the one list.
+find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
+find_program(CLANG_FORMAT clang-format-14)
+find_program(CLANG_TIDY clang-tidy-14)
+
+# weft_check(NAME COMMAND...) adds a test of labels lint and fast that runs COMMAND in the source tree.
+function(weft_check name)
+  add_test(NAME check.${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(check.${name} PROPERTIES LABELS "fast;lint")
+endfunction()
+
+weft_check(layers ${Python3_EXECUTABLE} cmake/check_layers.py)
+weft_check(layers_self_test ${Python3_EXECUTABLE} tests/checks/check_layers_test.py)
+weft_check(docs ${Python3_EXECUTABLE} cmake/check_docs.py)
+if(CLANG_FORMAT)
+  weft_check(format bash cmake/check_format.sh ${CLANG_FORMAT})
+  add_custom_target(format COMMAND bash cmake/check_format.sh ${CLANG_FORMAT} --fix
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} VERBATIM)
+endif()
+if(CLANG_TIDY AND CMAKE_EXPORT_COMPILE_COMMANDS)
+  weft_check(tidy ${Python3_EXECUTABLE} cmake/check_tidy.py ${CLANG_TIDY} ${PROJECT_BINARY_DIR} lib shim)
+  set_tests_properties(check.tidy PROPERTIES TIMEOUT 900 COST 1000)
+  weft_check(tidy_all ${Python3_EXECUTABLE} cmake/check_tidy.py ${CLANG_TIDY} ${PROJECT_BINARY_DIR}
+    lib shim examples bench tests)
+  set_tests_properties(check.tidy_all PROPERTIES TIMEOUT 1800 LABELS "nightly;lint")
+endif()
+
+# Every public header compiles alone.
+if(public_headers)
+  weft_check(headers ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target all_verify_interface_header_sets)
+  set_tests_properties(check.headers PROPERTIES RESOURCE_LOCK build_folder TIMEOUT 300)
+endif()
+
+foreach(target weft weft-shim)
+  if(TARGET ${target})
+    weft_check(symbols.lib${target} ${Python3_EXECUTABLE} tests/checks/check_symbols.py lib${target} $<TARGET_FILE:${target}>)
+  endif()
+endforeach()

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# weft_install: the public headers, and what `cmake --install` puts where.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# The list of public headers is the one that the layer check holds: lines `public weft/x.hpp LAYER`.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/layers.txt)
+file(STRINGS ${PROJECT_SOURCE_DIR}/cmake/layers.txt lines REGEX "^public ")
+set(public_headers "")
+foreach(line IN LISTS lines)
+  string(REGEX REPLACE "^public +([^ ]+) .*" "${PROJECT_SOURCE_DIR}/include/\\1" header "${line}")
+  list(APPEND public_headers ${header})
+endforeach()
+
+if(TARGET weft)
+  target_sources(weft PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${public_headers})
+  set_target_properties(weft PROPERTIES SOVERSION ${PROJECT_VERSION_MAJOR} VERSION ${PROJECT_VERSION}
+    VERIFY_INTERFACE_HEADER_SETS ${WEFT_SOURCE_CHECKS})
+  install(TARGETS weft EXPORT weft LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} FILE_SET HEADERS)
+  install(EXPORT weft NAMESPACE weft:: FILE weft-targets.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/weft)
+  configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/weft-config.cmake.in ${PROJECT_BINARY_DIR}/weft-config.cmake
+    INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/weft)
+  write_basic_package_version_file(${PROJECT_BINARY_DIR}/weft-config-version.cmake COMPATIBILITY SameMinorVersion)
+  file(RELATIVE_PATH prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/weft.pc.in ${PROJECT_BINARY_DIR}/weft.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/weft-config.cmake ${PROJECT_BINARY_DIR}/weft-config-version.cmake
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/weft)
+  install(FILES ${PROJECT_BINARY_DIR}/weft.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
+
+# The command finds the shim in its own folder, or in ../lib and its multiarch folder; the shim finds libweft.so beside itself.
+if(TARGET weft-shim)
+  set_target_properties(weft-shim PROPERTIES INSTALL_RPATH "$ORIGIN")
+  install(TARGETS weft-shim LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
+if(TARGET weft-cli)
+  set_target_properties(weft-cli PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+  install(TARGETS weft-cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()

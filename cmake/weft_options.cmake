@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+# weft_options: the flags that every target of the project is compiled with.
+add_library(weft_options INTERFACE)
+target_compile_options(weft_options INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -fno-omit-frame-pointer -fasynchronous-unwind-tables)
+if(WEFT_WERROR)
+  target_compile_options(weft_options INTERFACE -Werror)
+endif()
+if(WEFT_CHECKS)
+  target_compile_definitions(weft_options INTERFACE WEFT_CHECKS=1)
+endif()
+if(WEFT_SANITIZE STREQUAL "address")
+  target_compile_options(weft_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+  target_link_options(weft_options INTERFACE -fsanitize=address,undefined)
+elseif(WEFT_SANITIZE STREQUAL "thread")
+  target_compile_options(weft_options INTERFACE -fsanitize=thread)
+  target_link_options(weft_options INTERFACE -fsanitize=thread)
+elseif(WEFT_SANITIZE)
+  message(FATAL_ERROR "WEFT_SANITIZE is '${WEFT_SANITIZE}'; it can be 'address', 'thread' or empty")
+endif()

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+#include "core/dump.hpp"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <link.h>
+#include <signal.h>
+#include <unwind.h>
+
+#include <atomic>
+
+#include "base/clock.hpp"
+#include "base/message.hpp"
+#include "base/syscall.hpp"
+#include "core/runtime.hpp"
+#include "core/scheduler.hpp"
+
+namespace weft::core {
+
+bool (*may_be_woken_from_outside)() noexcept = nullptr;
+
+namespace {
+
+using line = base::fixed_text<320>;
+
+const char* name_of(fiber_state state) noexcept {
+  switch (state) {
+    case fiber_state::unstarted:
+      return "not started";
+    case fiber_state::ready:
+      return "ready";
+    case fiber_state::running:
+      return "running";
+    case fiber_state::parked:
+      return "parked";
+    default:
+      return "done";
+  }
+}
+
+const char* name_of(wait_kind kind) noexcept {
+  switch (kind) {
+    case wait_kind::object:
+      return "object";
+    case wait_kind::fd:
+      return "fd";
+    case wait_kind::sleep:
+      return "sleep";
+    case wait_kind::helper:
+      return "helper thread in a system call";
+    case wait_kind::outside:
+      return "outside";
+    default:
+      return "nothing";
+  }
+}
+
+void print_frame(std::uintptr_t pc) noexcept {
+  line text;
+  text << "    " << base::hex{pc};
+  // Takes no lock, unlike dladdr (glibc 2.35+).
+  dl_find_object object;
+  if (_dl_find_object(reinterpret_cast<void*>(pc), &object) == 0) {
+    const char* const path = object.dlfo_link_map->l_name;
+    text << " " << (path != nullptr && path[0] != 0 ? path : "program") << "+"
+         << base::hex{pc - object.dlfo_link_map->l_addr};
+  }
+  text << "\n";
+  base::write_block(text.view());
+}
+
+struct walk {
+  int skip;
+  int left;
+};
+
+_Unwind_Reason_Code visit(_Unwind_Context* context, void* at) {
+  auto& w = *static_cast<walk*>(at);
+  if (w.skip > 0) {
+    --w.skip;
+    return _URC_NO_REASON;
+  }
+  const std::uintptr_t pc = _Unwind_GetIP(context);
+  if (pc == 0 || w.left-- == 0) return _URC_END_OF_STACK;
+  print_frame(pc);
+  return _URC_NO_REASON;
+}
+
+void print_fiber(fiber& f, std::int64_t now) noexcept {
+  line text;
+  text << "  fiber " << f.id;
+  if (f.name[0] != 0) text << " '" << static_cast<const char*>(f.name) << "'";
+  text << ": " << name_of(f.state);
+  if (f.state == fiber_state::parked) {
+    text << ", waits for " << name_of(f.wait);
+    if (f.wait_object != nullptr) text << " " << base::hex{reinterpret_cast<std::uintptr_t>(f.wait_object)};
+    if (f.due != timers::never) text << ", at most " << (f.due > now ? (f.due - now) / 1'000'000 : 0) << " ms more";
+  }
+  text << "\n";
+  base::write_block(text.view());
+}
+
+// On the loop fiber: a parked fiber prints its own stack, since only it has the registers to unwind from.
+void print_hub(hub& h) noexcept {
+  base::fixed_text<128> head;
+  head << "hub " << h.index << ": " << h.live << " fibers, " << h.switches << " switches";
+  base::say(head);
+  const std::int64_t now = base::monotonic_ns();
+  for (fiber* f = h.all.front(); f != nullptr; f = h.all.after(f)) {
+    print_fiber(*f, now);
+    if (f->state != fiber_state::parked) continue;
+    f->show_stack = true;
+    switch_to(h, *f);
+  }
+}
+
+struct dump_request : message {
+  std::atomic<bool> posted{false};
+};
+dump_request requests[max_hubs];
+
+void run_dump(message& m, hub& h) noexcept {
+  static_cast<dump_request&>(m).posted.store(false, std::memory_order_release);
+  print_hub(h);
+}
+
+unsigned count_os_threads() noexcept {
+  const long fd = base::raw_syscall(SYS_open, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (base::is_error(fd)) return 0;
+  unsigned n = 0;
+  alignas(8) char entries[1024];
+  for (;;) {
+    const long got = base::raw_syscall(SYS_getdents64, fd, entries, sizeof entries);
+    if (got <= 0) break;
+    for (long at = 0; at < got;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(entries + at);
+      n += entry->d_name[0] != '.' ? 1U : 0U;
+      at += entry->d_reclen;
+    }
+  }
+  base::raw_syscall(SYS_close, fd);
+  return n;
+}
+
+bool all_wait_for_each_other(const hub& caller) noexcept {
+  const unsigned count = hub_count.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < count; ++i) {
+    const hub& other = *hubs[i];
+    if (other.awaited.load(std::memory_order_relaxed) != 0) return false;
+    if (other.deadlines.count() != 0 || other.inbox.load(std::memory_order_relaxed) != nullptr) return false;
+    if (&other != &caller && !other.sleeping.load(std::memory_order_relaxed)) return false;
+  }
+  // A thread that is not ours might wake somebody.
+  return count_os_threads() == count && (may_be_woken_from_outside == nullptr || !may_be_woken_from_outside());
+}
+
+}  // namespace
+
+void show_own_stack(hub& h, fiber& f) noexcept {
+  f.show_stack = false;
+  walk w{2, 40};  // not this function and park
+  _Unwind_Backtrace(visit, &w);
+  f.state = fiber_state::parked;
+  switch_to(h, h.loop_fiber);
+}
+
+void dump_all() noexcept {
+  const unsigned count = hub_count.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < count; ++i) {
+    dump_request& request = requests[i];
+    if (request.posted.exchange(true, std::memory_order_acq_rel)) continue;
+    request.run = run_dump;
+    hubs[i]->post(request);
+  }
+}
+
+void dump_on_sigusr2() noexcept {
+  struct sigaction present;
+  if (sigaction(SIGUSR2, nullptr, &present) != 0 || present.sa_handler != SIG_DFL) return;
+  struct sigaction action = {};
+  action.sa_handler = [](int) { dump_all(); };
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGUSR2, &action, nullptr);
+}
+
+void report_deadlock(hub& h) noexcept {
+  static std::atomic<bool> reported{false};
+  if (h.live == 0 || reported.load(std::memory_order_relaxed)) return;
+  if (!all_wait_for_each_other(h) || reported.exchange(true)) return;
+  base::say("all threads wait for each other: nothing in this process can go on (WEFT_LOG=FILE puts this elsewhere)");
+  dump_all();
+}
+
+}  // namespace weft::core

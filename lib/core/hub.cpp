@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include "core/hub.hpp"
+
+#include "base/clock.hpp"
+#include "core/dump.hpp"
+#include "core/scheduler.hpp"
+
+namespace weft::core {
+
+namespace {
+// Idle stacks go back to the kernel this often at most, and only when the hub has nothing better to do.
+constexpr std::int64_t trim_interval = 1'000'000'000;
+// A sleep that a message ended this soon would have been better spent looking; then the next so many are.
+constexpr std::int64_t worth_spinning = 100'000;
+constexpr std::int64_t spin_time = 10'000;
+constexpr int spins_granted = 8;
+}  // namespace
+
+bool hub::prepare(unsigned number) noexcept {
+  index = number;
+  loop_fiber.home = this;
+  loop_fiber.light = false;
+  loop_fiber.hooked = 1;
+  loop_fiber.run = [](fiber& f) noexcept { f.home->run_loop(); };
+  return events.create();
+}
+
+void hub::poll(bool block) noexcept {
+  ++polls;
+  events_in_batch_ = 0;
+  poll_due = false;
+  quantum = poll_interval;
+  events.run(block, block ? deadlines.next() : 0);
+  looked_at_ = base::monotonic_ns();
+}
+
+bool hub::time_to_look() noexcept {
+  quantum = poll_interval;
+  if (inbox.load(std::memory_order_relaxed) == nullptr && base::monotonic_ns() - looked_at_ < poll_gap_ns) return false;
+  poll_due = true;
+  return true;
+}
+
+void hub::run_loop() noexcept {
+  for (;;) {
+    drain_inbox();
+    fire_timers();
+    if (poll_due) poll(false);
+    if (ready_head != nullptr) {
+      // Back, because none was ready (then the wait below looks at the events too) or because a look is due.
+      switch_to(*this, *pop_ready());
+      continue;
+    }
+    if (stopping) return;
+    const std::int64_t now = base::monotonic_ns();
+    if (now >= next_trim_) {
+      next_trim_ = now + trim_interval;
+      stacks.trim();
+    }
+    if (spin_for_messages()) continue;
+    if (before_sleep != nullptr) before_sleep(*this);
+    report_deadlock(*this);
+    sleeping.store(true, std::memory_order_seq_cst);
+    // A message posted before the store above was seen was posted without a kick.
+    if (inbox.load(std::memory_order_seq_cst) == nullptr && ready_head == nullptr) poll(true);
+    sleeping.store(false, std::memory_order_relaxed);
+    if (inbox.load(std::memory_order_relaxed) != nullptr && base::monotonic_ns() - now < worth_spinning) {
+      spins_left_ = spins_granted;
+    }
+    if (after_sleep != nullptr) after_sleep(*this);
+  }
+}
+
+bool hub::spin_for_messages() noexcept {
+  if (spins_left_ == 0) return false;
+  const std::int64_t until = base::monotonic_ns() + spin_time;
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (inbox.load(std::memory_order_relaxed) != nullptr) {
+        spins_left_ = spins_granted;
+        return true;
+      }
+      __builtin_ia32_pause();
+    }
+  } while (base::monotonic_ns() < until);
+  --spins_left_;
+  return false;
+}
+
+void hub::post(message& m) noexcept {
+  message* head = inbox.load(std::memory_order_relaxed);
+  do {
+    m.next = head;
+  } while (!inbox.compare_exchange_weak(head, &m, std::memory_order_seq_cst, std::memory_order_relaxed));
+  if (sleeping.load(std::memory_order_seq_cst) && sleeping.exchange(false, std::memory_order_seq_cst)) events.wake();
+}
+
+void hub::drain_inbox() noexcept {
+  if (inbox.load(std::memory_order_relaxed) == nullptr) return;
+  message* newest = inbox.exchange(nullptr, std::memory_order_acquire);
+  message* oldest = nullptr;
+  while (newest != nullptr) {
+    message* next = newest->next;
+    newest->next = oldest;
+    oldest = newest;
+    newest = next;
+  }
+  while (oldest != nullptr) {
+    message* m = oldest;
+    oldest = m->next;
+    m->run(*m, *this);
+  }
+}
+
+}  // namespace weft::core

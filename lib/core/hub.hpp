@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "context/exception_state.hpp"
+#include "context/stack.hpp"
+#include "core/fiber.hpp"
+#include "core/timers.hpp"
+#include "loop/loop.hpp"
+
+namespace weft::core {
+
+/// The scheduler of one OS thread: run queue, event loop, timers, stacks, inbox.
+///
+/// A fiber that waits switches straight to the next ready one. The hub's own context, the *loop fiber*, is entered only
+/// when none is ready or it is time to poll, and switches from an event's callback straight into the fiber that waited.
+class hub {
+ public:
+  /// While fibers keep each other ready, I/O and timers are looked at after so many switches, once so much time has
+  /// passed: a look costs as much as a hundred switches.
+  static constexpr int poll_interval = 64;
+  static constexpr std::int64_t poll_gap_ns = 20'000;
+
+  fiber* current = nullptr;  // who runs; the loop fiber while the hub itself does
+  fiber* ready_head = nullptr;
+  fiber* ready_tail = nullptr;
+  int quantum = poll_interval;
+  unsigned index = 0;
+  std::uint64_t switches = 0;
+  std::uint32_t live = 0;   // fibers that are not done
+  fiber* unused = nullptr;  // control blocks at hand
+
+  base::list<fiber> all;  // every fiber of this hub that is not done
+
+  timers deadlines;
+  loop::event_loop events;
+  context::stack_pool stacks;
+  fiber loop_fiber;
+  context::exception_place exceptions;  // of the storage that this hub's light fibers share
+
+  // -- touched by other threads
+  std::atomic<message*> inbox{nullptr};
+  std::atomic<bool> sleeping{false};
+  // Placed here and not done, for choosing the least loaded hub: those it has taken in, which it alone counts, and
+  // those on their way from other threads.
+  std::atomic<std::uint32_t> load{0};
+  std::atomic<std::uint32_t> arriving{0};
+  std::atomic<std::uint32_t> awaited{0};  // waits that something outside the process may end
+  std::atomic<int> kernel_tid{0};         // of the OS thread that runs it
+
+  /// Called by the loop fiber with nothing ready, before it blocks, and once it is back: the shim's hooks.
+  void (*before_sleep)(hub&) noexcept = nullptr;
+  void (*after_sleep)(hub&) noexcept = nullptr;
+
+  bool prepare(unsigned number) noexcept;
+  /// The body of the loop fiber. Returns when `stopping` is set and nothing is ready.
+  void run_loop() noexcept;
+
+  void push_ready(fiber& f) noexcept {
+    f.state = fiber_state::ready;
+    f.next = nullptr;
+    if (ready_tail == nullptr) {
+      ready_head = &f;
+    } else {
+      ready_tail->next = &f;
+    }
+    ready_tail = &f;
+  }
+  fiber* pop_ready() noexcept {
+    fiber* f = ready_head;
+    if (f != nullptr) {
+      ready_head = f->next;
+      if (ready_head == nullptr) ready_tail = nullptr;
+    }
+    return f;
+  }
+
+  void add_load(int change) noexcept {
+    load.store(load.load(std::memory_order_relaxed) + static_cast<std::uint32_t>(change), std::memory_order_relaxed);
+  }
+  /// A number for a new fiber, from a block of numbers taken at once.
+  std::uint64_t next_id() noexcept;
+
+  /// Runs @p m on this hub's OS thread, soon. From any thread and from signal handlers; never blocks.
+  void post(message& m) noexcept;
+  /// Runs what was posted. On the hub's own thread.
+  void drain_inbox() noexcept;
+  /// Readies the fibers whose deadline has passed.
+  void fire_timers() noexcept;
+
+  /// From an event's callback, on the loop fiber: ends the park that @p w names as `unpark` does, and runs the fiber at
+  /// once instead of queueing it, unless the batch has become long.
+  void wake_from_event(waker w, int reason) noexcept;
+
+  /// Asked when the quantum is used up. True: the loop fiber is to be entered now, and will look at I/O.
+  bool time_to_look() noexcept;
+
+  std::uint32_t polls = 0;  // looks at I/O so far: an event belongs to the last one
+  bool poll_due = false;    // the loop fiber is to look at I/O before it runs anybody
+  bool stopping = false;
+
+ private:
+  void poll(bool block) noexcept;
+
+  /// Looks at the inbox for some microseconds before the hub goes to sleep, if messages came that soon of late: being
+  /// woken by the kernel costs several times that.
+  bool spin_for_messages() noexcept;
+
+  unsigned events_in_batch_ = 0;
+  int spins_left_ = 0;
+  std::uint64_t next_id_ = 0;
+  std::uint64_t id_end_ = 0;
+  std::int64_t next_trim_ = 0;
+  std::int64_t looked_at_ = 0;
+};
+
+}  // namespace weft::core
+
+/// The hub that the running code belongs to; nullptr on a thread that has none. One word in each thread's (and thread
+/// fiber's) own storage that never changes once set, because fibers do not move between hubs.
+extern "C" __attribute__((visibility("default"), tls_model("initial-exec"))) __thread weft::core::hub* weft_this_hub;

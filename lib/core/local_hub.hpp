@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/hub.hpp"
+
+namespace weft::core {
+
+/// Makes a hub for the calling thread, which has none.
+/// @throws std::system_error when the kernel gives no descriptors or memory for it
+hub& make_local_hub();
+
+/// The calling thread's hub, made for it at the first need: what a library program runs on.
+inline hub& local_hub() { return weft_this_hub != nullptr ? *weft_this_hub : make_local_hub(); }
+
+}  // namespace weft::core

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+#include "core/scheduler.hpp"
+
+#include "base/check.hpp"
+#include "base/clock.hpp"
+#include "context/jump.hpp"
+#include "context/thread_pointer.hpp"
+#include "core/dump.hpp"
+#include "weft/fiber.hpp"
+
+__thread weft::core::hub* weft_this_hub = nullptr;
+
+namespace weft::core {
+
+namespace {
+
+using boost::context::detail::make_fcontext;
+
+// On the new context, before anything else: completes the switch that brought us here.
+void arrive(context::transfer from, fiber& here) noexcept {
+  auto& left = *static_cast<fiber*>(from.data);
+  left.sp = from.fctx;
+  here.sanitizer.arrive_from(left.sanitizer);
+  if (__builtin_expect(left.state == fiber_state::done, 0)) left.end(left, *left.home);
+}
+
+// Takes the next fiber for the running one to switch to.
+fiber& pick(hub& h) noexcept {
+  if ((--h.quantum <= 0 && h.time_to_look()) || h.ready_head == nullptr) return h.loop_fiber;
+  return *h.pop_ready();
+}
+
+[[noreturn]] void light_main(context::transfer from) noexcept;
+
+// Gives an unstarted light fiber the stack it first runs on.
+bool give_stack(hub& h, fiber& f) noexcept {
+  f.stack = h.stacks.take(f.spacing);
+  if (!f.stack) return false;
+  f.sp = make_fcontext(f.stack.top, f.stack.size, light_main);
+  f.sanitizer.create(f.stack.top - f.stack.size, f.stack.size);
+  return true;
+}
+
+__attribute__((always_inline)) inline void switch_between(hub& h, fiber& from, fiber& to) noexcept {
+  WEFT_ASSERT(&from != &to);
+  if (__builtin_expect(to.state == fiber_state::unstarted, 0)) {
+    // A spawn that cannot have a stack cannot be reported any more: spawn returned long ago.
+    WEFT_REQUIRE(give_stack(h, to));
+  }
+  to.state = fiber_state::running;
+  h.current = &to;
+  ++h.switches;
+  // In this frame, not in the fiber: what a fiber needs first when it goes on must not hang on a chain of loads.
+  const context::exception_place place = h.exceptions;
+  const bool light = from.light;
+  context::exception_state kept;
+  if (light) kept.save(place);
+  from.sanitizer.leave_to(to.sanitizer, from.state == fiber_state::done);
+  // Nothing thread-local may be touched from here to the jump.
+  if (to.tp != from.tp) context::set_thread_pointer(to.tp);
+  arrive(context::jump(to.sp, &from), from);
+  if (light) kept.restore(place);
+}
+
+[[noreturn]] void light_main(context::transfer from) noexcept {
+  {
+    auto& left = *static_cast<fiber*>(from.data);
+    hub& h = *left.home;
+    arrive(from, *h.current);
+  }
+  for (;;) {
+    hub& h = *weft_this_hub;
+    fiber& f = *h.current;
+    context::exception_state{}.restore(h.exceptions);
+    f.run(f);
+    f.state = fiber_state::done;
+    fiber& next = pick(h);
+#if !defined(WEFT_ASAN) && !defined(WEFT_TSAN)
+    if (next.state == fiber_state::unstarted && next.light && next.spacing == f.spacing) {
+      // The next one has no stack yet: it runs here, where this one has finished, and no switch is needed.
+      next.stack = f.stack;
+      f.stack = {};
+      next.state = fiber_state::running;
+      h.current = &next;
+      f.end(f, h);
+      ++h.switches;
+      continue;
+    }
+#endif
+    // Not a call: it would never return, and the processor's stack of return addresses would be one off.
+    switch_between(h, f, next);
+    __builtin_unreachable();
+  }
+}
+
+[[noreturn]] void thread_main(context::transfer from) noexcept {
+  fiber& f = *static_cast<fiber*>(from.data)->home->current;
+  arrive(from, f);
+  f.run(f);
+  __builtin_unreachable();
+}
+
+// Notes that the park is over; @return whether the fiber has to be put into the run queue for it (one that has not
+// parked yet will see that the epoch has passed).
+bool end_park(fiber& f, std::uint64_t epoch, int reason) noexcept {
+  if (f.epoch != epoch || (f.state != fiber_state::parked && f.state != fiber_state::running)) return false;
+  f.reason = static_cast<std::uint8_t>(reason);
+  f.epoch = epoch + 1;
+  return f.state == fiber_state::parked;
+}
+
+void wake_here(fiber& f, std::uint64_t epoch, int reason) noexcept {
+  if (end_park(f, epoch, reason)) f.home->push_ready(f);
+}
+
+void interrupt_here(fiber& f) noexcept {
+  if (f.state == fiber_state::parked && f.interruptible) {
+    wake_here(f, f.epoch, interrupted);
+  } else {
+    f.interrupt_pending = true;
+  }
+}
+
+void run_wake_message(message& m, hub&) noexcept {
+  fiber& f = *static_cast<fiber_message&>(m).owner;
+  // In this order: a waker that finds the flag still up has stored its word before we read it.
+  f.in_inbox.store(false, std::memory_order_seq_cst);
+  const std::uint64_t word = f.remote_wake.load(std::memory_order_seq_cst);
+  wake_here(f, word >> 8, static_cast<int>(word & 0xff));
+}
+
+void run_interrupt_message(message& m, hub&) noexcept {
+  fiber& f = *static_cast<fiber_message&>(m).owner;
+  f.interrupt_posted.store(false, std::memory_order_seq_cst);
+  interrupt_here(f);
+}
+
+void enqueue_new(fiber& f, hub& h) noexcept {
+  const bool unstarted = f.state == fiber_state::unstarted;
+  h.all.push_back(&f);
+  ++h.live;
+  h.add_load(1);
+  h.push_ready(f);
+  if (unstarted) f.state = fiber_state::unstarted;
+}
+
+void run_launch_message(message& m, hub& h) noexcept {
+  fiber& f = *static_cast<fiber_message&>(m).owner;
+  enqueue_new(f, h);
+  h.arriving.fetch_sub(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+namespace {
+
+__attribute__((always_inline)) inline void yield_on(hub& h) noexcept {
+  fiber& f = *h.current;
+  if (__builtin_expect(--h.quantum <= 0, 0) && h.time_to_look()) {
+    h.push_ready(f);
+    return switch_to(h, h.loop_fiber);
+  }
+  fiber* const next = h.ready_head;
+  if (next == nullptr) return;
+  // A push and a pop in one: no word is loaded right after it was stored.
+  f.state = fiber_state::ready;
+  f.next = nullptr;
+  if (next == h.ready_tail) {
+    h.ready_head = &f;
+  } else {
+    h.ready_head = next->next;
+    h.ready_tail->next = &f;
+  }
+  h.ready_tail = &f;
+  switch_between(h, f, *next);
+}
+
+}  // namespace
+
+__attribute__((noinline)) void switch_to(hub& h, fiber& to) noexcept { switch_between(h, *h.current, to); }
+
+int park(waker w, std::int64_t due_ns, wait_kind kind, const void* object, bool interruptible) noexcept {
+  hub& h = *weft_this_hub;
+  fiber& f = *w.target;
+  WEFT_ASSERT(&f == h.current && f.wait == wait_kind::none);
+  if (f.epoch != w.epoch) return f.reason;  // woken already
+  if (interruptible && f.interrupt_pending) {
+    f.interrupt_pending = false;
+    ++f.epoch;
+    return interrupted;
+  }
+  f.due = due_ns;
+  if (due_ns != timers::never && !h.deadlines.arm(f)) due_ns = timers::never;
+  f.wait = kind;
+  f.wait_object = object;
+  f.interruptible = interruptible;
+  f.state = fiber_state::parked;
+  const bool outside = kind != wait_kind::object;
+  if (outside) h.awaited.store(h.awaited.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  switch_between(h, f, pick(h));
+  while (__builtin_expect(f.show_stack, 0)) show_own_stack(h, f);
+  if (outside) h.awaited.store(h.awaited.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  f.wait = wait_kind::none;
+  f.due = timers::never;
+  WEFT_ASSERT(f.epoch != w.epoch);
+  return f.reason;
+}
+
+void unpark(waker w, int reason) noexcept {
+  fiber& f = *w.target;
+  hub* home = f.home;
+  if (home == weft_this_hub) {
+    wake_here(f, w.epoch, reason);
+    return;
+  }
+  const std::uint64_t word = w.epoch << 8 | static_cast<unsigned>(reason);
+  std::uint64_t seen = f.remote_wake.load(std::memory_order_relaxed);
+  do {
+    // Never let a late or second waker hide the first of the present park.
+    if (w.epoch <= seen >> 8) return;
+  } while (!f.remote_wake.compare_exchange_weak(seen, word, std::memory_order_seq_cst));
+  if (!f.in_inbox.exchange(true, std::memory_order_seq_cst)) home->post(f.wake_message);
+}
+
+void interrupt(fiber& f) noexcept {
+  if (f.home == weft_this_hub) {
+    interrupt_here(f);
+  } else if (!f.interrupt_posted.exchange(true, std::memory_order_seq_cst)) {
+    f.home->post(f.interrupt_message);
+  }
+}
+
+void yield() noexcept { yield_on(*weft_this_hub); }
+
+void yield_and_poll() noexcept {
+  hub& h = *weft_this_hub;
+  h.poll_due = true;
+  h.push_ready(*h.current);
+  switch_to(h, h.loop_fiber);
+}
+
+void hub::wake_from_event(waker w, int reason) noexcept {
+  fiber& f = *w.target;
+  if (!end_park(f, w.epoch, reason)) return;
+  if (current != &loop_fiber) {
+    push_ready(f);
+    return;
+  }
+  if (sleeping.load(std::memory_order_relaxed)) sleeping.store(false, std::memory_order_relaxed);
+  quantum = poll_interval;
+  constexpr unsigned direct_switches = 64;
+  if (++events_in_batch_ % direct_switches != 0) {
+    switch_to(*this, f);
+    return;
+  }
+  // A long batch of events: whoever is ready or due otherwise has a turn in between. The events themselves are not queued,
+  // because the next look at the kernel would report them all again.
+  push_ready(f);
+  drain_inbox();
+  fire_timers();
+  switch_to(*this, *pop_ready());
+}
+
+void hub::fire_timers() noexcept {
+  if (deadlines.count() == 0) return;
+  const std::int64_t now = base::monotonic_ns();
+  while (fiber* f = deadlines.pop(now)) {
+    if (f->state != fiber_state::parked || f->due == timers::never) continue;
+    if (f->due > now) {
+      deadlines.arm(*f);
+    } else {
+      wake_here(*f, f->epoch, timed_out);
+    }
+  }
+}
+
+void prepare_messages(fiber& f) noexcept {
+  if (f.wake_message.owner != nullptr) return;  // a reused block: its messages may be under way even now
+  f.wake_message.owner = f.interrupt_message.owner = f.drop_message.owner = f.launch_message.owner = &f;
+  f.wake_message.run = run_wake_message;
+  f.interrupt_message.run = run_interrupt_message;
+  f.launch_message.run = run_launch_message;
+}
+
+void launch(fiber& f) noexcept {
+  hub& h = *f.home;
+  prepare_messages(f);
+  if (&h == weft_this_hub) {
+    enqueue_new(f, h);
+    return;
+  }
+  h.arriving.fetch_add(1, std::memory_order_relaxed);
+  h.post(f.launch_message);
+}
+
+void make_context(fiber& f, void* stack_top) noexcept {
+  f.sp = make_fcontext(reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(stack_top) & ~std::uintptr_t{15}), 4096,
+                       thread_main);
+  f.state = fiber_state::ready;
+}
+
+void finish() noexcept {
+  hub& h = *weft_this_hub;
+  h.current->state = fiber_state::done;
+  switch_to(h, pick(h));
+  __builtin_unreachable();
+}
+
+}  // namespace weft::core
+
+namespace weft::this_fiber {
+
+void yield() noexcept {
+  if (core::hub* mine = weft_this_hub) core::yield_on(*mine);
+}
+
+}  // namespace weft::this_fiber

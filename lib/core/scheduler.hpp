@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "core/fiber.hpp"
+#include "core/hub.hpp"
+#include "weft/deadline.hpp"
+
+namespace weft::core {
+
+inline hub* this_hub() noexcept { return weft_this_hub; }
+/// The running fiber. Only on a thread that has a hub.
+inline fiber& self() noexcept { return *weft_this_hub->current; }
+
+/// Opens the next park of the running fiber: wakers with the returned epoch end it, also before it began.
+inline waker prepare_park() noexcept {
+  fiber& f = self();
+  return {&f, ++f.epoch};
+}
+
+/// Waits until @p w, which the last `prepare_park` gave, is woken. The one way that a fiber waits.
+///
+/// @param interruptible  whether a signal for the fiber ends the wait (or, noted before, prevents it).
+/// @return a wake_reason, or what the waker said.
+int park(waker w, std::int64_t due_ns, wait_kind kind, const void* object, bool interruptible = false) noexcept;
+
+/// Ends the park that @p w names, if it still stands, with @p reason. From any thread, and from signal handlers of a
+/// thread without a hub. Never switches.
+void unpark(waker w, int reason = woken) noexcept;
+
+/// Ends the present park of @p f with `interrupted` if it is interruptible, else the next one that is.
+void interrupt(fiber& f) noexcept;
+
+/// Lets the other ready fibers run first.
+void yield() noexcept;
+/// The same, and looks at I/O and timers now: what sched_yield and preemption do.
+void yield_and_poll() noexcept;
+
+/// Makes the messages that wake @p f from elsewhere ready for use; `launch` does so itself.
+void prepare_messages(fiber& f) noexcept;
+
+/// Puts a new fiber into the run queue of its hub (@p f.home). From any thread.
+void launch(fiber& f) noexcept;
+
+/// Gives a fiber that has a stack of its own (not the hub's to give) its first context: `f.run(f)` below @p stack_top.
+void make_context(fiber& f, void* stack_top) noexcept;
+
+/// Ends the running fiber: switches away for good; its hub then calls `fiber.end`.
+[[noreturn]] void finish() noexcept;
+
+/// Switches from the running fiber to @p to, both of this hub. For the core itself.
+void switch_to(hub& h, fiber& to) noexcept;
+
+}  // namespace weft::core

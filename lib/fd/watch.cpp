@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: MIT
+#include "fd/watch.hpp"
+
+#include <errno.h>
+
+#include <mutex>
+#include <new>
+
+#include "base/memory.hpp"
+#include "base/syscall.hpp"
+#include "core/scheduler.hpp"
+#include "fd/table.hpp"
+
+namespace weft::fd {
+
+namespace {
+
+constexpr int closed_reason = 16;  // a wake's reason beside core's own
+
+// An armed watcher whose event nobody waits for is left alone this often: the one just woken may be about to come back,
+// and to stop a watcher costs two epoll_ctl.
+constexpr int patience = 3;
+
+constinit base::slab blocks(sizeof(watch));
+constinit base::spinlock free_lock;
+constinit watch* free_watches = nullptr;
+
+void on_event(loop::io& io) noexcept;
+void run_arm(core::message& m, core::hub& h) noexcept;
+void run_drop(core::message& m, core::hub& h) noexcept;
+
+watch& owner_of(core::message& m) noexcept { return *static_cast<watch::request&>(m).owner; }
+
+watch* take_watch(int fd) noexcept {
+  watch* w = nullptr;
+  {
+    const std::lock_guard guard(free_lock);
+    w = free_watches;
+    if (w != nullptr) free_watches = w->next_free;
+  }
+  if (w == nullptr) {
+    void* storage = blocks.take();
+    if (storage == nullptr) return nullptr;
+    w = new (storage) watch;
+    for (const direction d : {direction::read, direction::write}) {
+      w->sides[static_cast<int>(d)].owner = w;
+      w->sides[static_cast<int>(d)].dir = d;
+    }
+    w->arm_message.owner = w->drop_message.owner = w;
+    w->arm_message.run = run_arm;
+    w->drop_message.run = run_drop;
+  }
+  const std::lock_guard guard(w->lock);
+  w->gone = w->shut = w->copied = w->arm_asked = false;
+  w->fd = fd;
+  w->users = 0;
+  w->home = core::this_hub();
+  for (watch::side& s : w->sides) {
+    s.placed = s.armed = false;
+    s.misses = 0;
+    s.added = w->home->polls - 1;
+  }
+  return w;
+}
+
+void give_watch(watch& w) noexcept {
+  {
+    const std::lock_guard guard(w.lock);
+    w.gone = true;
+    w.fd = -1;
+  }
+  const std::lock_guard guard(free_lock);
+  w.next_free = free_watches;
+  free_watches = &w;
+}
+
+// On the home hub, under the lock.
+void arm(watch& w, watch::side& s) noexcept {
+  if (s.armed || w.fd < 0) return;
+  if (!s.placed) {
+    s.set(w.fd, s.dir, on_event);
+    s.placed = true;
+  }
+  s.start(w.home->events.get());
+  s.armed = true;
+  s.misses = 0;
+}
+
+// On the home hub.
+void stop_sides(watch& w) noexcept {
+  for (watch::side& s : w.sides) {
+    if (s.placed && s.active()) s.stop(w.home->events.get());
+    s.placed = s.armed = false;
+  }
+}
+
+// On the home hub: somebody began to wait elsewhere, or the descriptor was moved to a private copy.
+void run_arm(core::message& m, core::hub&) noexcept {
+  watch& w = owner_of(m);
+  const std::lock_guard guard(w.lock);
+  w.arm_asked = false;
+  for (watch::side& s : w.sides) {
+    if (s.placed && s.fd() != w.fd) {
+      if (s.active()) s.stop(w.home->events.get());
+      s.placed = s.armed = false;
+    }
+    if (!s.waiters.empty()) arm(w, s);
+  }
+}
+
+void ask_to_arm(watch& w) noexcept {
+  if (w.arm_asked) return;
+  w.arm_asked = true;
+  w.home->post(w.arm_message);
+}
+
+// On the home hub, when nobody uses the watch any more.
+void run_drop(core::message& m, core::hub& h) noexcept {
+  watch& w = owner_of(m);
+  stop_sides(w);
+  if (w.copied && w.fd >= 0) {
+    h.events.forget(w.fd);
+    unreserve(w.fd);
+    base::raw_syscall(SYS_close, w.fd);
+  }
+  give_watch(w);
+}
+
+void drop(watch& w) noexcept {
+  if (w.home == core::this_hub() && !w.arm_asked) {
+    run_drop(w.drop_message, *w.home);
+  } else {
+    w.home->post(w.drop_message);
+  }
+}
+
+// Takes the waiters that an event is for: all that are not exclusive, as far as there is room, and one that is.
+int take_waiters(watch::side& s, core::waker* out, int room, bool all) noexcept {
+  int n = 0;
+  bool one = false;
+  for (waiter* at = s.waiters.front(); at != nullptr && n < room;) {
+    waiter* const following = s.waiters.after(at);
+    if (all || !at->exclusive || !one) {
+      one = one || at->exclusive;
+      at->unlink();
+      at->queued = false;
+      out[n++] = at->who;
+    }
+    at = following;
+  }
+  return n;
+}
+
+void on_event(loop::io& io) noexcept {
+  constexpr int room = 16;
+  auto& s = static_cast<watch::side&>(io);
+  watch& w = *s.owner;
+  core::hub& h = *w.home;
+  core::waker woken[room];
+  int n;
+  {
+    const std::lock_guard guard(w.lock);
+    // Who began to wait behind this very look at the kernel tried, and found nothing: the event is from before. If there
+    // is something after all, it comes again.
+    if (s.added == h.polls && s.active() && !s.waiters.empty()) return;
+    if (!s.active()) s.placed = s.armed = false;  // libev gave up on the number: a system call will tell why
+    n = take_waiters(s, woken, room, false);
+    if (n > 0) {
+      s.misses = 0;
+    } else if (s.armed && (w.gone || ++s.misses >= patience)) {
+      s.stop(h.events.get());
+      s.armed = false;
+    }
+  }
+  // The wakers are copies: a fiber that runs at once may end the watch, or let the others go on.
+  for (int i = 0; i < n; ++i) {
+    if (woken[i].target->home == &h) {
+      h.wake_from_event(woken[i], core::woken);
+    } else {
+      core::unpark(woken[i]);
+    }
+  }
+}
+
+outcome outcome_of(int reason) noexcept {
+  switch (reason) {
+    case core::timed_out:
+      return outcome::timed_out;
+    case core::interrupted:
+      return outcome::interrupted;
+    case closed_reason:
+      return outcome::closed;
+    default:
+      return outcome::woken;
+  }
+}
+
+// Takes the number from its watch. @return the watch, no longer found by anybody, or nullptr if there is none
+watch* detach(int fd) noexcept {
+  slot* s = peek(fd);
+  if (s == nullptr || s->has(slot::reserved)) return nullptr;
+  const bool sole = is_sole(*s);
+  s->flags.store(slot::closing, std::memory_order_relaxed);
+  s->generation.fetch_add(1, std::memory_order_acq_rel);
+  watch* w = s->attached.exchange(nullptr, std::memory_order_acq_rel);
+  if (w != nullptr) {
+    bool registered = false;
+    {
+      const std::lock_guard guard(w->lock);
+      w->gone = true;
+      for (const watch::side& side : w->sides) registered = registered || side.placed;
+      // A copy that the watch's users are about to get keeps the description alive.
+      registered = registered && (!sole || w->users > 0);
+    }
+    if (registered) w->home->events.forget(fd);
+  }
+  return w;
+}
+
+}  // namespace
+
+watch* pin(int fd) noexcept {
+  slot* s = find(fd);
+  if (s == nullptr) return nullptr;
+  for (;;) {
+    watch* w = s->attached.load(std::memory_order_acquire);
+    if (w == nullptr) {
+      watch* fresh = take_watch(fd);
+      if (fresh == nullptr) return nullptr;
+      if (!s->attached.compare_exchange_strong(w, fresh, std::memory_order_acq_rel)) {
+        give_watch(*fresh);
+        continue;
+      }
+      w = fresh;
+    }
+    const std::lock_guard guard(w->lock);
+    if (w->gone || s->attached.load(std::memory_order_relaxed) != w) continue;
+    ++w->users;
+    return w;
+  }
+}
+
+void unpin(watch& w) noexcept {
+  bool last;
+  {
+    const std::lock_guard guard(w.lock);
+    last = --w.users == 0 && w.gone;
+  }
+  if (last) drop(w);
+}
+
+void add_waiter(watch& w, direction dir, waiter& n) noexcept {
+  watch::side& s = w.sides[static_cast<int>(dir)];
+  const std::lock_guard guard(w.lock);
+  if (w.shut) {
+    core::unpark(n.who, closed_reason);
+    return;
+  }
+  n.queued = true;
+  s.waiters.push_back(&n);
+  if (w.home == core::this_hub()) s.added = w.home->polls;
+  if (s.armed) return;
+  if (w.home == core::this_hub()) {
+    arm(w, s);
+  } else {
+    ask_to_arm(w);
+  }
+}
+
+void remove_waiter(watch& w, waiter& n) noexcept {
+  const std::lock_guard guard(w.lock);
+  if (!n.queued) return;
+  n.unlink();
+  n.queued = false;
+}
+
+outcome wait(watch& w, direction dir, std::int64_t due_ns, bool interruptible, bool exclusive) noexcept {
+  waiter n;
+  n.who = core::prepare_park();
+  n.exclusive = exclusive;
+  add_waiter(w, dir, n);
+  const int reason = core::park(n.who, due_ns, core::wait_kind::fd, &w, interruptible);
+  remove_waiter(w, n);
+  return outcome_of(reason);
+}
+
+outcome wait_fd(int fd, direction dir, std::int64_t due_ns, bool interruptible) noexcept {
+  watch* w = pin(fd);
+  if (w == nullptr) return outcome::woken;
+  const outcome o = wait(*w, dir, due_ns, interruptible);
+  unpin(*w);
+  return o;
+}
+
+void before_close(int fd) noexcept {
+  watch* w = detach(fd);
+  if (w == nullptr) return;
+  bool unused;
+  {
+    const std::lock_guard guard(w->lock);
+    unused = w->users == 0;
+    if (!unused) {
+      const int copy = private_copy(fd);
+      __atomic_store_n(&w->fd, copy < 0 ? -1 : copy, __ATOMIC_RELEASE);
+      w->copied = copy >= 0;
+      // On its home the watchers are stopped and, where somebody waits, armed for the copy. If there is none the waiters
+      // must look for themselves.
+      ask_to_arm(*w);
+      for (watch::side& s : w->sides) {
+        core::waker lost[16];
+        for (int n; copy < 0 && (n = take_waiters(s, lost, 16, true)) > 0;) {
+          for (int i = 0; i < n; ++i) core::unpark(lost[i]);
+        }
+      }
+    }
+  }
+  if (unused) drop(*w);
+}
+
+void after_close(int fd) noexcept {
+  slot* s = peek(fd);
+  if (s == nullptr) return;
+  std::uint32_t expected = slot::closing;
+  s->flags.compare_exchange_strong(expected, 0, std::memory_order_relaxed);
+}
+
+long close_waking(int fd) noexcept {
+  watch* w = detach(fd);
+  if (w != nullptr) {
+    bool unused;
+    {
+      const std::lock_guard guard(w->lock);
+      unused = w->users == 0;
+      w->shut = true;
+      __atomic_store_n(&w->fd, -1, __ATOMIC_RELEASE);
+      if (!unused) ask_to_arm(*w);  // stops the watchers
+      for (watch::side& s : w->sides) {
+        core::waker woken[16];
+        for (int n; (n = take_waiters(s, woken, 16, true)) > 0;) {
+          for (int i = 0; i < n; ++i) core::unpark(woken[i], closed_reason);
+        }
+      }
+    }
+    if (unused) drop(*w);
+  }
+  const long result = base::raw_syscall(SYS_close, fd);
+  after_close(fd);
+  return result;
+}
+
+}  // namespace weft::fd

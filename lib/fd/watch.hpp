@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "base/list.hpp"
+#include "base/spinlock.hpp"
+#include "core/fiber.hpp"
+#include "core/hub.hpp"
+#include "loop/loop.hpp"
+
+namespace weft::fd {
+
+struct slot;
+struct watch;
+using loop::direction;
+
+enum class outcome : std::uint8_t {
+  woken,        ///< try again
+  timed_out,    ///< the deadline passed
+  interrupted,  ///< a signal for the fiber
+  closed,       ///< the descriptor was closed by `close_waking`
+};
+
+/// One fiber that waits for one direction of one descriptor; on its stack.
+struct waiter : base::list_link {
+  core::waker who{};
+  bool exclusive = true;  ///< an event is for one of these; all others are told of it
+  bool queued = false;
+};
+
+/// The readiness of one open descriptor: a libev watcher for each direction, and who waits.
+///
+/// The watchers belong to the loop of the *home* hub, that of the first one who waited; fibers of other hubs have them
+/// armed there by a message. A watcher stays armed between waits and is stopped when events find nobody waiting.
+///
+/// Blocks are never unmapped and their lock is never made anew, so that a stale pointer can be locked and looked at.
+struct watch {
+  struct side : loop::io {
+    watch* owner = nullptr;
+    direction dir{};
+    bool placed = false;      // the io was pointed at the descriptor (home hub only)
+    bool armed = false;       // under the lock
+    std::uint8_t misses = 0;  // events in a row that found nobody
+    std::uint32_t added = 0;  // home's count of polls when a waiter of home was last added
+    base::list<waiter> waiters;
+  };
+
+  base::spinlock lock;
+  bool gone = true;        // the number is no longer this one's
+  bool shut = false;       // by `close_waking`
+  bool copied = false;     // `fd` is a private copy, made when the program closed the number while it was in use
+  bool arm_asked = false;  // that message is under way
+  int fd = -1;             // for system calls; changes when `copied` does
+  std::uint32_t users = 0;
+  core::hub* home = nullptr;
+  side sides[2];
+  struct request : core::message {
+    watch* owner = nullptr;
+  };
+  request arm_message;
+  request drop_message;
+  watch* next_free = nullptr;
+};
+
+/// The watch of @p fd, made if there is none, that stays usable until `unpin`, also if the program closes the number
+/// meanwhile. nullptr when memory is short. On a fiber.
+watch* pin(int fd) noexcept;
+void unpin(watch& w) noexcept;
+/// The descriptor to use for system calls; -1 if it is gone altogether.
+inline int fd_of(const watch& w) noexcept { return __atomic_load_n(&w.fd, __ATOMIC_ACQUIRE); }
+
+/// Adds @p n, whose `who` the caller has prepared, to those waiting for @p dir, and sees to it that events come.
+void add_waiter(watch& w, direction dir, waiter& n) noexcept;
+/// After the park: takes @p n out again if no event did.
+void remove_waiter(watch& w, waiter& n) noexcept;
+
+/// Waits for one direction of a pinned watch. Readiness is a hint: try, and wait again.
+outcome wait(watch& w, direction dir, std::int64_t due_ns, bool interruptible, bool exclusive = true) noexcept;
+
+/// Waits until @p fd may be ready. The plain form for callers that have no signals and no descriptors closed under them.
+outcome wait_fd(int fd, direction dir, std::int64_t due_ns, bool interruptible = false) noexcept;
+
+/// Around the kernel's close of a number, or its replacement by dup2: no event of the old file is delivered to
+/// anybody who uses the number anew. Fibers that are blocked on it keep it, as threads do natively, by a private copy.
+void before_close(int fd) noexcept;
+void after_close(int fd) noexcept;
+/// Closes a descriptor of Weft's own sockets: those who wait for it wake with `closed`.
+long close_waking(int fd) noexcept;
+
+}  // namespace weft::fd

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+struct ev_loop;
+
+namespace weft::loop {
+
+enum class direction : unsigned char { read = 0, write = 1 };
+
+/// A watcher of one direction of one descriptor: the storage of an ev_io. It stays armed between waits, since stopping
+/// and starting it again around each one is the dearest part of libev's way.
+class io {
+ public:
+  /// Called by the loop when the direction is ready, or in error (then a system call will tell).
+  using callback = void (*)(io&) noexcept;
+
+  /// Points the watcher at @p fd; it must be stopped. The first `start` behind this registers with the kernel again even
+  /// if the number was registered before, since it may be another file by now.
+  void set(int fd, direction dir, callback call) noexcept;
+  void start(struct ev_loop* loop) noexcept;
+  void stop(struct ev_loop* loop) noexcept;
+  bool active() const noexcept;
+  int fd() const noexcept;
+
+ private:
+  alignas(8) std::byte storage_[56]{};
+};
+
+/// Weft's own descriptors keep out of the low numbers, which belong to the program: an open() must return there what it
+/// would have returned without us. They respect RLIMIT_NOFILE, since F_DUPFD refuses to go above it.
+/// @return the new number, or @p fd itself if it cannot be moved
+int move_high(int fd) noexcept;
+
+/// One libev loop with an epoll of its own; never the default loop, which would take SIGCHLD. For one OS thread, but for
+/// `wake`.
+class event_loop {
+ public:
+  constexpr event_loop() noexcept = default;
+  event_loop(const event_loop&) = delete;
+  event_loop& operator=(const event_loop&) = delete;
+
+  /// @return false when the kernel gives no descriptor or memory (errno tells).
+  bool create() noexcept;
+  void destroy() noexcept;
+  /// In a fork's child: closes the descriptors that the parent's loop had here. The loop can be created anew.
+  void abandon() noexcept;
+
+  /// Collects what is ready and calls back. @p block: waits for an event, `wake`, a signal, or the point @p until_ns of
+  /// CLOCK_MONOTONIC (the largest value: no limit). Points nearer than some milliseconds are kept to the kernel's
+  /// precision by a timerfd, others to a millisecond.
+  void run(bool block, std::int64_t until_ns) noexcept;
+
+  /// Ends a `run` that blocks, or the next one that would. From any thread and from signal handlers.
+  void wake() noexcept;
+
+  struct ev_loop* get() const noexcept {
+    return loop_;
+  }
+  /// The loop's own descriptors: never the program's business.
+  int own_fds(int (&fds)[4]) const noexcept;
+
+  /// Takes @p fd, which is about to be closed, out of the loop's epoll, from any thread. The kernel does so by itself only
+  /// if nobody else has the description; events of one that somebody has would come on under a number that is no more.
+  void forget(int fd) const noexcept;
+
+  /// libev makes its epoll descriptor itself and keeps whatever number it gets. Under the patch that call comes by here
+  /// (`creating` tells that it is this one): @return @p fd moved up, out of the program's way.
+  static bool creating() noexcept;
+  static int adopt_epoll(int fd) noexcept;
+  /// libev makes a new epoll in the midst of a run when it is told of a descriptor number that has meanwhile got another
+  /// file (a child has the old one open). That call comes by here too: @return @p fd moved up.
+  int replace_epoll(int fd) noexcept;
+
+ private:
+  struct ev_loop* loop_ = nullptr;
+  io wake_io_;
+  io precise_io_;
+  int wake_fd_ = -1;
+  int precise_fd_ = -1;
+  std::atomic<int> epoll_fd_{-1};
+  std::int64_t precise_set_ = 0;
+};
+
+}  // namespace weft::loop

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// Ways back into the program that do not return through the stub. See frame.hpp for their contracts.
+#include "shim/arch/x86_64/layout.h"
+
+    .section weft_stub_text, "ax", @progbits
+    .p2align 4
+    .globl weft_resume
+    .hidden weft_resume
+    .type weft_resume, @function
+weft_resume:
+    .cfi_startproc
+    .cfi_undefined %rip
+    movq %rsi, %r11
+    movq %rdx, %rax
+    movq WEFT_FRAME_ENTRY(%rdi), %rcx
+    movq WEFT_FRAME_R15(%rdi), %r15
+    movq WEFT_FRAME_R14(%rdi), %r14
+    movq WEFT_FRAME_R13(%rdi), %r13
+    movq WEFT_FRAME_R12(%rdi), %r12
+    movq WEFT_FRAME_RBX(%rdi), %rbx
+    movq WEFT_FRAME_RBP(%rdi), %rbp
+    movq WEFT_FRAME_R9(%rdi), %r9
+    movq WEFT_FRAME_R8(%rdi), %r8
+    movq WEFT_FRAME_R10(%rdi), %r10
+    movq WEFT_FRAME_RDX(%rdi), %rdx
+    movq WEFT_FRAME_RSI(%rdi), %rsi
+    movq WEFT_FRAME_RDI(%rdi), %rdi
+    movq %r11, %rsp
+    jmp *WEFT_ENTRY_REPLAY(%rcx)
+    .cfi_endproc
+    .size weft_resume, . - weft_resume
+
+    // A child inherits the vector registers, so what it needs on its way back travels in them and not in memory that the
+    // parent may reuse before the child has run.
+    .p2align 4
+    .globl weft_raw_clone
+    .hidden weft_raw_clone
+    .type weft_raw_clone, @function
+weft_raw_clone:
+    .cfi_startproc
+    pushq %rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbx, 0
+    pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbp, 0
+    pushq %r12
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r12, 0
+    pushq %r13
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r13, 0
+    pushq %r14
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r14, 0
+    pushq %r15
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r15, 0
+    testq %rsi, %rsi
+    cmovzq WEFT_FRAME_SP(%rdi), %rsi
+    movq %rsi, %xmm14
+    movq WEFT_FRAME_ENTRY(%rdi), %xmm15
+    movq WEFT_FRAME_RDI(%rdi), %xmm13
+    movq WEFT_FRAME_RSI(%rdi), %xmm12
+    movq WEFT_FRAME_RDX(%rdi), %xmm11
+    movq WEFT_FRAME_R10(%rdi), %xmm10
+    movq WEFT_FRAME_R8(%rdi), %xmm9
+    movq WEFT_FRAME_R9(%rdi), %xmm8
+    movq WEFT_FRAME_R15(%rdi), %r15
+    movq WEFT_FRAME_R14(%rdi), %r14
+    movq WEFT_FRAME_R13(%rdi), %r13
+    movq WEFT_FRAME_R12(%rdi), %r12
+    movq WEFT_FRAME_RBX(%rdi), %rbx
+    movq WEFT_FRAME_RBP(%rdi), %rbp
+    movq %rdx, %rax
+    movq 0(%rcx), %rdi
+    movq 8(%rcx), %rsi
+    movq 16(%rcx), %rdx
+    movq 24(%rcx), %r10
+    movq 32(%rcx), %r8
+    movq 40(%rcx), %r9
+    syscall
+    testq %rax, %rax
+    jz 1f
+    .cfi_remember_state
+    popq %r15
+    .cfi_adjust_cfa_offset -8
+    popq %r14
+    .cfi_adjust_cfa_offset -8
+    popq %r13
+    .cfi_adjust_cfa_offset -8
+    popq %r12
+    .cfi_adjust_cfa_offset -8
+    popq %rbp
+    .cfi_adjust_cfa_offset -8
+    popq %rbx
+    .cfi_adjust_cfa_offset -8
+    ret
+    .cfi_restore_state
+1:  .cfi_undefined %rip
+    movq %xmm15, %rcx
+    movq %xmm13, %rdi
+    movq %xmm12, %rsi
+    movq %xmm11, %rdx
+    movq %xmm10, %r10
+    movq %xmm9, %r8
+    movq %xmm8, %r9
+    movq %xmm14, %rsp
+    jmp *WEFT_ENTRY_REPLAY(%rcx)
+    .cfi_endproc
+    .size weft_raw_clone, . - weft_raw_clone
+
+    // The parent's vector registers are its own while the child runs: they carry f and after across.
+    .p2align 4
+    .globl weft_raw_vfork
+    .hidden weft_raw_vfork
+    .type weft_raw_vfork, @function
+weft_raw_vfork:
+    .cfi_startproc
+    .cfi_undefined %rip
+    movq %rdi, %xmm13
+    movq %rsi, %xmm12
+    movq WEFT_FRAME_ENTRY(%rdi), %xmm15
+    movq WEFT_FRAME_SP(%rdi), %rsp
+    movq WEFT_FRAME_RAX(%rdi), %rax
+    movq WEFT_FRAME_R15(%rdi), %r15
+    movq WEFT_FRAME_R14(%rdi), %r14
+    movq WEFT_FRAME_R13(%rdi), %r13
+    movq WEFT_FRAME_R12(%rdi), %r12
+    movq WEFT_FRAME_RBX(%rdi), %rbx
+    movq WEFT_FRAME_RBP(%rdi), %rbp
+    movq WEFT_FRAME_R9(%rdi), %r9
+    movq WEFT_FRAME_R8(%rdi), %r8
+    movq WEFT_FRAME_R10(%rdi), %r10
+    movq WEFT_FRAME_RDX(%rdi), %rdx
+    movq WEFT_FRAME_RSI(%rdi), %rsi
+    movq WEFT_FRAME_RDI(%rdi), %rdi
+    syscall
+    testq %rax, %rax
+    jz 1f
+    leaq -128(%rsp), %rsp
+    andq $-16, %rsp
+    movq %rax, %rbx
+    movq %xmm13, %r12
+    movq %xmm12, %r13
+    movq %r12, %rdi
+    movq %rax, %rsi
+    call *%r13
+    movq %r12, %rdi
+    movq WEFT_FRAME_SP(%r12), %rsi
+    movq %rbx, %rdx
+    jmp weft_resume
+1:  movq %xmm15, %rcx
+    jmp *WEFT_ENTRY_REPLAY(%rcx)
+    .cfi_endproc
+    .size weft_raw_vfork, . - weft_raw_vfork
+
+    .section .note.GNU-stack, "", @progbits

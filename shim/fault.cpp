@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "shim/fault.hpp"
+
+#include "base/memory.hpp"
+#include "base/message.hpp"
+#include "core/runtime.hpp"
+#include "shim/arch/x86_64/signal_frame.hpp"
+#include "shim/signal_catch.hpp"
+#include "shim/signal_masks.hpp"
+#include "shim/signal_queue.hpp"
+#include "shim/signal_run.hpp"
+#include "shim/signals.hpp"
+#include "shim/thread.hpp"
+#include "shim/user_memory.hpp"
+
+namespace weft::shim {
+
+namespace {
+
+constexpr std::size_t fault_stack_size = 64 * 1024;
+constinit void* fault_stacks[core::max_hubs];
+
+// A push or a call that goes past the end of a stack, or the probe of a big frame.
+bool is_overflow(std::uint64_t address, std::uint64_t sp) noexcept {
+  constexpr std::uint64_t reach = 64 * 1024;
+  return address + reach > sp && address < sp + reach;
+}
+
+// Whether the page of @p address cannot be touched while the one above it is stack.
+bool ends_stack(const thread& t, std::uint64_t address) noexcept {
+  char byte;
+  const std::uint64_t page = address & ~std::uint64_t{4095};
+  const bool below_top = t.is_main || address < t.start_sp;
+  return below_top && !weft_user_copy(&byte, reinterpret_cast<void*>(page), 1) &&
+         weft_user_copy(&byte, reinterpret_cast<void*>(page + 4096), 1);
+}
+
+// Frames by their saved rbp, as far as they can be read and lead upward.
+void report_frames(const ucontext_t& at) noexcept {
+  struct {
+    std::uint64_t next, ret;
+  } link;
+  auto bp = static_cast<std::uint64_t>(at.uc_mcontext.gregs[REG_RBP]);
+  base::message m;
+  m << "at " << base::hex{ip_of(at)};
+  for (int depth = 0; depth < 12 && weft_user_copy(&link, reinterpret_cast<void*>(bp), sizeof link); ++depth) {
+    if (link.ret == 0) break;
+    m << " < " << base::hex{link.ret};
+    if (link.next <= bp) break;
+    bp = link.next;
+  }
+  base::say(m);
+}
+
+void report_overflow(const thread& t, const siginfo_t& info, const ucontext_t& at) noexcept {
+  const auto address = reinterpret_cast<std::uint64_t>(info.si_addr);
+  if (!is_overflow(address, sp_of(at)) || !ends_stack(t, address)) return;
+  base::message m;
+  m << "stack overflow in thread " << t.tid << " \"" << static_cast<const char*>(t.name) << "\"";
+  if (!t.is_main) m << ", whose stack has " << (t.start_sp - address) / 1024 << " KiB";
+  base::say(m);
+  report_frames(at);
+}
+
+// The kernel does what it would have done without a handler: for most, when the instruction is tried again.
+void surrender(int sig, const siginfo_t& info) noexcept {
+  let_kernel_act(sig);
+  if (sig == SIGTRAP || sig == SIGSYS) take_default(sig, info);
+}
+
+// On the thread's own stack (or its alternate one), in the place of the kernel's frame.
+void run_fault(int sig, siginfo_t* info, void* context) {
+  core::hub& h = *weft_this_hub;
+  auto& t = static_cast<thread&>(*h.current);
+  auto& at = *static_cast<ucontext_t*>(context);
+  const stack_t carriers = at.uc_stack;
+  t.hooked = 1;
+  block_in_kernel(carrier_mask(h));
+  delivery d{*info, use_action(sig)};
+  if (d.act.handles()) run_handler(t, d, at);
+  at.uc_stack = carriers;
+  run_pending(h, t, at);
+  follow_masks(h, mask_of(at));
+  t.hooked = 0;
+}
+
+}  // namespace
+
+void arm_fault_stack(unsigned hub_index) noexcept {
+  void*& stack = fault_stacks[hub_index];
+  if (stack == nullptr) stack = base::map_pages(fault_stack_size);
+  if (stack == nullptr) return;
+  stack_t own{};
+  own.ss_sp = stack;
+  own.ss_size = fault_stack_size;
+  base::raw_syscall(SYS_sigaltstack, &own, nullptr);
+}
+
+void on_fault(int sig, siginfo_t* info, void* context) {
+  auto& at = *static_cast<ucontext_t*>(context);
+  const bool raised_here = info->si_code > 0;  // by the kernel, for what the thread did
+  const std::uint64_t ip = ip_of(at);
+  if (raised_here && ip >= reinterpret_cast<std::uint64_t>(weft_user_access_begin) &&
+      ip < reinterpret_cast<std::uint64_t>(weft_user_access_end)) {
+    set_ip(at, reinterpret_cast<std::uint64_t>(weft_user_access_fault));
+    return;
+  }
+  core::hub* h = interrupted_hub();
+  if (h == nullptr) return run_natively(sig, info, context);
+  thread* t = interrupted_thread(*h);
+  if (!raised_here) {
+    core::fiber* to = info->si_code == SI_TKILL ? find_thread(h->kernel_tid.load(std::memory_order_relaxed)) : nullptr;
+    block_in_kernel(~synchronous);
+    note_arrival(*h, sig, *info, to, mask_of(at));
+    if (t != nullptr) t->signals.attention.store(true, std::memory_order_relaxed);
+    // Here is no place for a handler: this is the carrier's stack.
+    base::raw_syscall(SYS_tgkill, base::raw_syscall(SYS_getpid), h->kernel_tid.load(std::memory_order_relaxed),
+                      kick_signal);
+    return;
+  }
+  if (t == nullptr || t->hooked != 0) return surrender(sig, *info);
+  const kernel_action act = action_of(sig);
+  const bool blocked = (t->signals.mask.load(std::memory_order_relaxed) & signal_bit(sig)) != 0;
+  if (!act.handles() || blocked) {  // force_sig: ignoring or blocking does not help
+    report_overflow(*t, *info, at);
+    return surrender(sig, *info);
+  }
+  constexpr std::uint64_t red_zone = 128;
+  const std::uint64_t alternate = handler_stack(*t, act, sp_of(at));
+  const std::uint64_t sp = alternate != 0 ? alternate : sp_of(at) - red_zone;
+  mask_of(at) = ~synchronous;  // while it moves over
+  if (!move_frame(at, *info, sp, run_fault)) {
+    report_overflow(*t, *info, at);
+    surrender(sig, *info);
+  }
+}
+
+}  // namespace weft::shim

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "shim/memory.hpp"
+
+#include <sys/mman.h>
+
+#include "context/guard.hpp"
+#include "shim/stack_arena.hpp"
+
+namespace weft::shim {
+
+namespace {
+
+// What nptl/allocatestack.c asks for, and hardly anybody else.
+bool is_thread_stack(const call& c) noexcept {
+  constexpr int wanted = MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK;
+  const auto flags = c.arg<int>(3) & ~MAP_NORESERVE;
+  return flags == wanted && c.args[0] == 0 && c.arg<int>(2) == PROT_NONE;
+}
+
+// A slot whose protection somebody changed in a way of his own gets its plain state back.
+void restore_protection(const stack_arena::slot& s, std::size_t guard) noexcept {
+  base::raw_syscall(SYS_mprotect, s.bottom + guard, s.size - guard, PROT_READ | PROT_WRITE);
+}
+
+}  // namespace
+
+long sys_mmap(call& c) noexcept {
+  if (!is_thread_stack(c)) return pass(c);
+  const stack_arena::slot s = thread_stacks.take(c.args[1]);
+  return s ? static_cast<long>(s.bottom) : pass(c);
+}
+
+long sys_munmap(call& c) noexcept {
+  const stack_arena::slot s = thread_stacks.find(c.args[0]);
+  if (!s || s.bottom != c.args[0] || s.size != c.args[1]) return pass(c);
+  // Zero pages for the next one, as a fresh mapping has; the guard stays where it is.
+  base::raw_syscall(SYS_madvise, s.bottom, s.size, MADV_DONTNEED);
+  thread_stacks.give(s);
+  return 0;
+}
+
+long sys_mprotect(call& c) noexcept {
+  const stack_arena::slot s = thread_stacks.find(c.args[0]);
+  if (!s || c.args[0] + c.args[1] != s.bottom + s.size) return pass(c);
+  const std::size_t guard = c.args[0] - s.bottom;
+  if ((c.arg<int>(2) & ~PROT_EXEC) != (PROT_READ | PROT_WRITE)) return pass(c);
+  if ((c.arg<int>(2) & PROT_EXEC) != 0) {
+    if (const long error = pass(c)) return error;
+  }
+  const std::size_t present = thread_stacks.guard(s);
+  if (present == guard) return 0;
+  auto* const bottom = reinterpret_cast<void*>(s.bottom);
+  if (present != 0) context::remove_guard(bottom, present, context::guard_kind::lightweight);
+  thread_stacks.set_guard(s, 0);
+  if (guard == 0) return 0;
+  const context::guard_kind kind = context::install_guard(bottom, guard);
+  if (kind == context::guard_kind::lightweight) thread_stacks.set_guard(s, guard);
+  if (kind == context::guard_kind::mapping) restore_protection(s, guard);
+  return 0;
+}
+
+long sys_madvise(call& c) noexcept {
+  // A thread that ends gives its stack's pages back (nptl's advise_stack_range) although libc keeps the stack for the next
+  // one. What lies below a stack pointer holds nothing that anybody may rely on, so that is left undone.
+  if (c.arg<int>(2) == MADV_DONTNEED && c.at != nullptr) {
+    const stack_arena::slot s = thread_stacks.find(c.args[0]);
+    if (s && c.at->rsp() - s.bottom < s.size && c.args[0] + c.args[1] <= c.at->rsp() && c.args[0] % 4096 == 0) return 0;
+  }
+  return pass(c);
+}
+
+bool find_thread_stack(std::uint64_t address, std::uint64_t& bottom, std::uint64_t& size) noexcept {
+  const stack_arena::slot s = thread_stacks.find(address);
+  bottom = s.bottom;
+  size = s.size;
+  return static_cast<bool>(s);
+}
+
+}  // namespace weft::shim

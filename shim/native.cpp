@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "shim/native.hpp"
+
+#include <linux/sched.h>
+
+#include "core/scheduler.hpp"
+#include "fd/table.hpp"
+#include "loop/loop.hpp"
+#include "shim/dispatch.hpp"
+#include "shim/futex.hpp"
+#include "shim/hub_threads.hpp"
+#include "shim/user_memory.hpp"
+
+namespace weft::shim {
+
+namespace {
+
+bool makes_process(long nr) noexcept {
+  return nr == SYS_clone || nr == SYS_clone3 || nr == SYS_fork || nr == SYS_vfork;
+}
+
+// A child may come back on another stack, which raw_syscall's own frame is not on.
+long raw_process_call(frame& f) noexcept {
+  const auto nr = static_cast<long>(f.rax);
+  const unsigned long args[6] = {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9};
+  return weft_raw_clone(&f, child_stack(f), nr, args);
+}
+
+long plain_call(const frame& f) noexcept {
+  const auto nr = static_cast<long>(f.rax);
+  const long result = base::raw_syscall(nr, f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9);
+  const bool of_loop = nr == SYS_epoll_create1 && !base::is_error(result) && loop::event_loop::creating();
+  return of_loop ? loop::event_loop::adopt_epoll(static_cast<int>(result)) : result;
+}
+
+}  // namespace
+
+std::uint64_t child_stack(const frame& f) noexcept {
+  if (f.rax == SYS_clone) return f.rsi;
+  if (f.rax != SYS_clone3 || f.rsi < CLONE_ARGS_SIZE_VER0) return 0;
+  clone_args args;
+  if (!weft_user_copy(&args, reinterpret_cast<const void*>(f.rdi), CLONE_ARGS_SIZE_VER0)) return 0;
+  return args.stack == 0 ? 0 : args.stack + args.stack_size;
+}
+
+long internal_call(frame& f) {
+  const auto nr = static_cast<long>(f.rax);
+  long result;
+  if (hub_thread_call(f, result)) return result;
+  if (nr == SYS_futex) {
+    // What a hub's thread, or libc's setxid handler for a fiber, does to libc's own futexes is for fibers to see.
+    call c{nr, {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, &f};
+    return native_futex(c);
+  }
+  if (makes_process(nr)) return raw_process_call(f);
+  result = plain_call(f);
+  core::hub* const h = weft_this_hub;
+  if (nr != SYS_epoll_create1 || base::is_error(result) || h->current != &h->loop_fiber) return result;
+  const int moved = h->events.replace_epoll(static_cast<int>(result));
+  fd::reserve(moved);
+  return moved;
+}
+
+long native_call(frame& f) {
+  const auto nr = static_cast<long>(f.rax);
+  if (nr == SYS_futex) {
+    call c{nr, {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, &f};
+    return native_futex(c);
+  }
+  return makes_process(nr) ? raw_process_call(f) : plain_call(f);
+}
+
+}  // namespace weft::shim

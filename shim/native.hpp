@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "shim/arch/x86_64/frame.hpp"
+
+namespace weft::shim {
+
+/// A call of a thread that has no hub: one that existed before the first fiber, or a process without threads. Goes to
+/// the kernel, but for futexes: its wakes must reach fibers.
+long native_call(frame& f);
+
+/// A call that Weft itself made by way of libc (libev's) from a fiber's hook or the loop, or a vfork child's: goes to
+/// the kernel.
+long internal_call(frame& f);
+
+/// The stack pointer that the child of the clone in @p f begins with; 0 if it goes on with its parent's.
+std::uint64_t child_stack(const frame& f) noexcept;
+
+}  // namespace weft::shim

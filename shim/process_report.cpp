@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "shim/process_report.hpp"
+
+#include <cstring>
+
+#include "core/runtime.hpp"
+#include "shim/report.hpp"
+#include "shim/sites.hpp"
+#include "shim/start.hpp"
+#include "shim/table.hpp"
+#include "shim/threads.hpp"
+
+namespace weft::shim {
+
+namespace {
+
+constinit counters counts_of[core::max_hubs];
+char program[256];
+std::atomic<bool> reported{false};
+
+unsigned collect_objects(patched_object* objects, unsigned room) noexcept {
+  unsigned n = 0;
+  unsigned used = 0;
+  const site* sites = all(n);
+  for (unsigned i = 0; i < n; ++i) {
+    unsigned at = 0;
+    while (at < used && std::strcmp(objects[at].name, sites[i].object) != 0) ++at;
+    if (at == used) {
+      if (used == room) continue;
+      objects[used++] = {sites[i].object, 0, 0};
+    }
+    ++(sites[i].k == kind::left ? objects[at].left : objects[at].patched);
+  }
+  return used;
+}
+
+}  // namespace
+
+void remember_program(const char* path) noexcept {
+  if (path != nullptr) std::strncpy(program, path, sizeof program - 1);
+}
+
+void count_call(core::hub& h, handler handle, bool parked) noexcept {
+  counters& counted = counts_of[h.index];
+  if (handle == pass_call) {
+    counted.passed.add();
+  } else if (parked) {
+    counted.parked.add();
+  } else {
+    counted.straight.add();
+  }
+}
+
+void count_thread(core::hub& h) noexcept { counts_of[h.index].threads.add(); }
+void count_preemption(core::hub& h) noexcept { counts_of[h.index].preemptions.add(); }
+
+void report_at_exit() noexcept {
+  if (!settings().report || reported.exchange(true)) return;
+  const counters* hubs[core::max_hubs];
+  const unsigned n = core::hub_count.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < n; ++i) {
+    counters& counted = counts_of[i];
+    counted.switches.add(core::hubs[i]->switches - counted.switches.read());
+    hubs[i] = &counted;
+  }
+  patched_object objects[32];
+  report_facts facts;
+  facts.program = program;
+  facts.hubs = {hubs, n};
+  facts.most_alive = most_threads();
+  facts.objects = {objects, collect_objects(objects, 32)};
+  write_report(settings(), facts);
+}
+
+}  // namespace weft::shim

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT
+#include "shim/scan.hpp"
+
+#include <emmintrin.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "shim/window.hpp"
+
+namespace weft::shim {
+
+namespace {
+
+constexpr std::size_t short_reach = 130;  // how far a 2-byte jump reaches, and then some
+
+std::int32_t read32(const std::uint8_t* p) {
+  std::int32_t value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+/// Calls f(offset) for each pair of bytes (first, second) in [from, to).
+template <class F>
+void each_pair(const std::uint8_t* bytes, std::size_t from, std::size_t to, std::uint8_t first, std::uint8_t second,
+               F f) {
+  const __m128i a = _mm_set1_epi8(static_cast<char>(first)), b = _mm_set1_epi8(static_cast<char>(second));
+  std::size_t i = from;
+  for (; i + 17 <= to; i += 16) {
+    __m128i at = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + i));
+    __m128i next = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + i + 1));
+    int hits = _mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(at, a), _mm_cmpeq_epi8(next, b)));
+    for (; hits != 0; hits &= hits - 1) f(i + static_cast<std::size_t>(__builtin_ctz(static_cast<unsigned>(hits))));
+  }
+  for (; i + 1 < to; ++i) {
+    if (bytes[i] == first && bytes[i + 1] == second) f(i);
+  }
+}
+
+/// The search in one object.
+class search {
+ public:
+  search(const image& object, decoder& decode, found_site* out, std::size_t capacity, void* scratch)
+      : object_(object), decode_(decode), out_(out), capacity_(capacity) {
+    near_ = static_cast<std::uint8_t*>(scratch);
+    around_ = reinterpret_cast<surroundings*>(near_ + near_bytes(object));
+  }
+
+  static std::size_t near_bytes(const image& object) {
+    address_range all = object.extent();
+    return (static_cast<std::size_t>((all.end - all.begin) >> bucket_shift) / 8 + 64) & ~std::size_t{63};
+  }
+
+  std::size_t run(address_range range, bool jumps) {
+    base_ = object_.extent().begin;
+    buckets_ = near_bytes(object_) * 8;
+    for (unsigned i = 0; i < object_.segment_count(); ++i) {
+      const segment& s = object_.segment_at(i);
+      if (s.executable) collect(s, range);
+    }
+    if (count_ == 0) return 0;
+    for (unsigned i = 0; i < object_.segment_count(); ++i) {
+      const segment& s = object_.segment_at(i);
+      if (s.executable && jumps) collect_long_targets(s);
+    }
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (out_[i].reason != left_reason::none) continue;
+      if (i != 0 && out_[i - 1].k != kind::left) around_[i].floor = out_[i - 1].window_end();
+      choose(out_[i], around_[i], jumps);
+    }
+    return count_;
+  }
+
+ private:
+  static constexpr unsigned bucket_shift = 6;
+
+  /// Most sites need no more than their two neighbours, so the rest is looked at only on demand.
+  void choose(found_site& site, surroundings& around, bool jumps) {
+    if (jumps) collect_table_targets(site, around);
+    look_behind(site, around, 1);
+    choose_window(site, around, decode_);
+    for (bool looked = false;;) {
+      if ((site.k == kind::relocated || site.k == kind::left) && !looked) {
+        look_behind(site, around, surroundings::max_after);
+        looked = true;
+      } else if (!jumps || !collect_short_targets(site, around)) {
+        return;
+      }
+      choose_window(site, around, decode_);
+    }
+  }
+
+  /// Decodes up to @p count instructions behind the syscall.
+  void look_behind(const found_site& site, surroundings& around, unsigned count) {
+    std::uint64_t next = around.after_count == 0 ? site.ret() : around.after[around.after_count - 1].end();
+    while (around.after_count < count && next < around.limit) {
+      instruction& i = around.after[around.after_count];
+      const std::uint8_t* p = object_.at(next, 1);
+      if (p == nullptr || !decode_.decode(p, static_cast<std::size_t>(around.limit - next), next, i)) return;
+      next = i.end();
+      ++around.after_count;
+    }
+  }
+
+  // ---- where the syscalls are
+
+  void collect(const segment& s, address_range range) {
+    std::size_t from = range.begin > s.address ? static_cast<std::size_t>(range.begin - s.address) : 0;
+    std::size_t to = range.end < s.range().end ? static_cast<std::size_t>(range.end - s.address) : s.size;
+    if (range.end <= s.address || from >= to) return;
+    walked_ = {};
+    each_pair(s.bytes, from, to, 0x0f, 0x05, [&](std::size_t offset) { candidate(s, offset); });
+  }
+
+  found_site* add(std::uint64_t address) {
+    if (count_ == capacity_) return nullptr;
+    found_site& site = out_[count_];
+    site = found_site{};
+    site.address = address;
+    around_[count_] = surroundings{};
+    ++count_;
+    return &site;
+  }
+
+  void candidate(const segment& s, std::size_t offset) {
+    std::uint64_t address = s.address + offset;
+    if (offset >= 7 && std::memcmp(s.bytes + offset - 7, "\x48\xc7\xc0\x0f\x00\x00\x00", 7) == 0) {
+      // The table of functions lists __restore_rt one byte early (glibc's sysdeps/unix/sysv/linux/x86_64/libc_sigaction.c
+      // says why), so decoding would not arrive: the bytes are what every unwinder goes by.
+      if (found_site* site = add(address)) site->nr = 15, site->reason = left_reason::sigreturn;
+      return;
+    }
+    address_range f;
+    bool covered = false;
+    if (!object_.find_function(address, f, &covered)) {
+      // Ahead of the first function lie tables, where the linker did not give them a segment of their own.
+      if (object_.has_functions()) return;
+      if (found_site* site = add(address)) site->reason = left_reason::no_function;
+      return;
+    }
+    if (walked_.begin != f.begin) {
+      walked_ = f;
+      lost_ = false;
+      at_ = f.begin;
+      history_count_ = 0;
+    }
+    // Decode on from where the last candidate of this function was.
+    while (at_ < address && !lost_) step(s, f);
+    // Tables between functions do not decode; within a function that would be an instruction too new for the decoder.
+    if (lost_ && !covered) return;
+    if (lost_) {
+      if (found_site* site = add(address)) site->reason = left_reason::undecodable;
+      return;
+    }
+    if (at_ != address) return;  // inside of an instruction: data that looks like a syscall
+    found_site* site = add(address);
+    if (site == nullptr) return;
+    surroundings& around = around_[count_ - 1];
+    around.limit = f.end;
+    unsigned keep = std::min(history_count_, surroundings::max_before);
+    for (unsigned i = 0; i < keep; ++i) around.before[i] = history_[(history_count_ - 1 - i) % history_size];
+    around.before_count = keep;
+    site->nr = number_before();
+    if (site->nr == 15) site->reason = left_reason::sigreturn;
+    mark_near(address);
+  }
+
+  void step(const segment& s, const address_range& f) {
+    instruction& i = history_[history_count_ % history_size];
+    if (!decode_.decode(s.bytes + (at_ - s.address), static_cast<std::size_t>(f.end - at_), at_, i)) {
+      lost_ = true;
+      return;
+    }
+    ++history_count_;
+    at_ = i.end();
+  }
+
+  /// The number in eax, when an instruction a little before the syscall sets it and nothing in between may change it.
+  int number_before() const {
+    for (unsigned n = 0; n < std::min(history_count_, history_size); ++n) {
+      const instruction& i = history_[(history_count_ - 1 - n) % history_size];
+      if (i.length == 5 && i.bytes[0] == 0xb8) return read32(i.bytes + 1);
+      if (i.length == 7 && std::memcmp(i.bytes, "\x48\xc7\xc0", 3) == 0) return read32(i.bytes + 3);
+      if (i.length == 2 && (i.bytes[0] == 0x31 || i.bytes[0] == 0x33) && i.bytes[1] == 0xc0) return 0;
+      if (branch_target(i) != 0 || writes_eax(i)) return -1;
+    }
+    return -1;
+  }
+
+  // ---- what may jump near them
+
+  void mark_near(std::uint64_t address) {
+    for (std::uint64_t a : {address - window_reach, address, address + window_reach}) {
+      std::uint64_t bucket = (a - base_) >> bucket_shift;
+      if (bucket >= buckets_) continue;  // beyond the object
+      near_[bucket / 8] = static_cast<std::uint8_t>(near_[bucket / 8] | 1u << (bucket % 8));
+    }
+  }
+
+  void target(std::uint64_t t) {
+    std::uint64_t bucket = (t - base_) >> bucket_shift;
+    if (bucket >= buckets_) return;
+    if ((near_[bucket / 8] >> (bucket % 8) & 1) == 0) return;
+    found_site* end = out_ + count_;
+    found_site* site = std::lower_bound(
+        out_, end, t, [](const found_site& a, std::uint64_t b) { return a.address + window_reach < b; });
+    for (; site != end && site->address <= t + window_reach; ++site) around_[site - out_].add_target(site->address, t);
+  }
+
+  /// Direct jumps with 4-byte distances and code addresses loaded by lea. Bytes that only look like one add a target that
+  /// is none, which is very rare and does no harm: only targets on instruction boundaries matter.
+  void collect_long_targets(const segment& s) {
+    for (std::size_t i = 0; i + 5 <= s.size; ++i) {
+      std::uint8_t b = s.bytes[i];
+      std::uint64_t length;
+      if (b == 0xe9 || b == 0xe8) {
+        length = 5;
+      } else if ((b & 0xf0) == 0x80 && i > 0 && s.bytes[i - 1] == 0x0f) {
+        length = 5;
+      } else if ((b & 0xc7) == 0x05 && i > 0 && s.bytes[i - 1] == 0x8d) {
+        length = 5;
+      } else {
+        continue;
+      }
+      target(s.address + i + length + static_cast<std::uint64_t>(std::int64_t{read32(s.bytes + i + 1)}));
+    }
+  }
+
+  /// Looks for 2-byte jumps that forbid the window chosen. Their pattern is too short to trust bytes: each one that would
+  /// hit is verified by decoding its function. @return whether there was one
+  bool collect_short_targets(const found_site& site, surroundings& around) {
+    if (site.k == kind::left) return false;
+    const segment* s = object_.find_segment(site.address);
+    std::uint64_t from = std::max(s->address, site.window - short_reach);
+    std::uint64_t to = std::min(s->range().end - 1, site.window_end() + short_reach);
+    bool found = false;
+    for (std::uint64_t a = from; a < to; ++a) {
+      const std::uint8_t* p = s->bytes + (a - s->address);
+      if (p[0] != 0xeb && (p[0] & 0xf0) != 0x70 && (p[0] < 0xe0 || p[0] > 0xe3)) continue;
+      std::uint64_t t = a + 2 + static_cast<std::uint64_t>(std::int64_t{static_cast<std::int8_t>(p[1])});
+      bool forbidden = t == site.address ? t != site.window : site.window < t && t < site.window_end();
+      if (forbidden && around.is_boundary(site.address, t) && !around.is_target(site.address, t) && boundary(*s, a)) {
+        around.add_target(site.address, t);
+        found = true;
+      }
+    }
+    return found;
+  }
+
+  bool boundary(const segment& s, std::uint64_t address) {
+    address_range f;
+    if (!object_.find_function(address, f)) return true;  // not known: take it as real
+    instruction i;
+    for (std::uint64_t at = f.begin; at < address; at = i.end()) {
+      if (!decode_.decode(s.bytes + (at - s.address), static_cast<std::size_t>(f.end - at), at, i)) return true;
+      if (at < address && address < i.end()) return false;
+    }
+    return true;
+  }
+
+  /// Where the function has an indirect jump, every table of distances that it takes the address of may be a jump
+  /// table: its entries are targets for as long as they point into the function.
+  void collect_table_targets(const found_site& site, surroundings& around) {
+    address_range f;
+    const segment* s = object_.find_segment(site.address);
+    if (!object_.find_function(site.address, f)) return;
+    const std::uint8_t* code = s->bytes + (f.begin - s->address);
+    std::size_t size = static_cast<std::size_t>(f.end - f.begin);
+    bool indirect = false;
+    each_ff(code, size, [&](std::size_t i) { indirect = indirect || (code[i + 1] & 0xf8) == 0xe0; });
+    if (!indirect) return;
+    for (std::size_t i = 1; i + 5 <= size; ++i) {
+      if (code[i - 1] != 0x8d || (code[i] & 0xc7) != 0x05) continue;
+      std::uint64_t table = f.begin + i + 5 + static_cast<std::uint64_t>(std::int64_t{read32(code + i + 1)});
+      if (object_.executable(table)) continue;
+      for (unsigned n = 0; n < 4096; ++n) {
+        const std::uint8_t* entry = object_.at(table + 4 * n, 4);
+        if (entry == nullptr) break;
+        std::uint64_t t = table + static_cast<std::uint64_t>(std::int64_t{read32(entry)});
+        if (!f.contains(t)) break;
+        around.add_target(site.address, t);
+      }
+    }
+  }
+
+  template <class F>
+  static void each_ff(const std::uint8_t* code, std::size_t size, F f) {
+    for (std::size_t i = 0; i + 1 < size; ++i) {
+      if (code[i] == 0xff) f(i);
+    }
+  }
+
+  const image& object_;
+  decoder& decode_;
+  found_site* out_;
+  std::size_t capacity_;
+  std::size_t count_ = 0;
+  std::uint64_t base_ = 0, buckets_ = 0;
+  std::uint8_t* near_;    // one bit per 64 bytes of the object: a site is near
+  surroundings* around_;  // of out_[i]
+
+  // The function that is being decoded.
+  static constexpr unsigned history_size = 24;
+  address_range walked_;
+  bool lost_ = false;
+  std::uint64_t at_ = 0;
+  instruction history_[history_size];
+  unsigned history_count_ = 0;
+};
+
+}  // namespace
+
+std::size_t scratch_size(const image& object, std::size_t capacity) {
+  return search::near_bytes(object) + capacity * sizeof(surroundings);
+}
+
+std::size_t find_sites(const image& object, decoder& decode, address_range range, found_site* out, std::size_t capacity,
+                       void* scratch, bool jumps) {
+  return search(object, decode, out, capacity, scratch).run(range, jumps);
+}
+
+const char* reason_text(left_reason r) {
+  switch (r) {
+    case left_reason::none:
+      return "";
+    case left_reason::sigreturn:
+      return "rt_sigreturn, left on purpose";
+    case left_reason::no_function:
+      return "the enclosing function is not known";
+    case left_reason::undecodable:
+      return "an instruction before it is not known";
+    case left_reason::jump_target:
+      return "something may jump into the bytes around it";
+    case left_reason::not_relocatable:
+      return "the instructions around it cannot be moved";
+    case left_reason::no_stub:
+      return "all stubs are taken";
+    case left_reason::no_island:
+      return "no executable page can be had near it";
+    case left_reason::in_use:
+      return "another thread was in it";
+    case left_reason::protected_text:
+      return "the text may not be changed";
+  }
+  return "";
+}
+
+}  // namespace weft::shim

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// Moving data inside the kernel. None of these can be told not to wait for a socket: where one may block, an OS thread
+// waits in it.
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "shim/blocked.hpp"
+#include "shim/helper.hpp"
+#include "shim/io.hpp"
+#include "shim/poll_now.hpp"
+#include "shim/socket_io.hpp"
+#include "shim/user_memory.hpp"
+
+namespace weft::shim {
+
+namespace {
+
+using fd::direction;
+using fd::slot;
+
+bool is_plain(int fd) noexcept {
+  slot* s = fd::find(fd);
+  return s != nullptr && fd::learn(*s, fd) == fd::kind::plain;
+}
+
+bool is_pipe(int fd) noexcept {
+  slot* s = fd::find(fd);
+  return s != nullptr && fd::learn(*s, fd) == fd::kind::pipe;
+}
+
+// One try with O_NONBLOCK set for the moment, on a socket that nobody else can see.
+long send_file_now(const call& c, slot& s, int fd, unsigned long length) noexcept {
+  call on = c;
+  on.args[0] = static_cast<unsigned long>(static_cast<unsigned>(fd));
+  on.args[3] = length;
+  int flag = 1;
+  s.turn.lock();
+  base::raw_syscall(SYS_ioctl, fd, FIONBIO, &flag);
+  const long result = pass(on);
+  flag = 0;
+  base::raw_syscall(SYS_ioctl, fd, FIONBIO, &flag);
+  s.turn.unlock();
+  return result;
+}
+
+}  // namespace
+
+long sys_sendfile(call& c) noexcept {
+  long result;
+  slot* s = slot_for(c, c.fd(), result);
+  if (s == nullptr) return result;
+  if (fd::is_nonblocking(*s, c.fd())) return pass(c);
+  if (s->what() != fd::kind::stream || !fd::is_sole(*s) || !is_plain(c.arg<int>(1))) return offload(c);
+  blocked b(c, *s, c.fd());
+  for (unsigned long sent = 0;;) {
+    result = send_file_now(c, *s, b.fd(), c.args[3] - sent);
+    if (result > 0) {
+      sent += static_cast<unsigned long>(result);
+      if (sent < c.args[3]) continue;
+    }
+    if (result == -EPIPE && sent > 0) return static_cast<long>(sent);
+    if (result != -EAGAIN) return sent > 0 ? static_cast<long>(sent) : result;
+    if (const long stop = b.wait(direction::write)) return sent > 0 ? static_cast<long>(sent) : stop;
+  }
+}
+
+long sys_splice(call& c) noexcept {
+  const int in = c.fd();
+  if (c.nr == SYS_vmsplice) {
+    constexpr unsigned flags_at = 3;
+    if ((c.args[flags_at] & SPLICE_F_NONBLOCK) != 0 || !is_pipe(in)) return pass(c);
+    return offload(c);
+  }
+  const int out = c.nr == SYS_tee ? c.arg<int>(1) : c.arg<int>(2);
+  const unsigned flags_at = c.nr == SYS_tee ? 3 : 5;
+  const bool in_blocks = is_pipe(in);
+  const bool out_blocks = is_pipe(out);
+  const bool known = (in_blocks || is_plain(in)) && (out_blocks || is_plain(out));
+  if (!known) return offload(c);
+  if ((c.args[flags_at] & SPLICE_F_NONBLOCK) != 0) return pass(c);
+  call now = c;
+  now.args[flags_at] |= SPLICE_F_NONBLOCK;
+  for (;;) {
+    const long result = pass(now);
+    if (result != -EAGAIN) return result;
+    slot* s = fd::find(in_blocks ? in : out);
+    pollfd p{in, POLLIN, 0};
+    const bool wait_out = out_blocks && (!in_blocks || poll_now(&p, 1) != 0);
+    if (wait_out) s = fd::find(out);
+    if (s == nullptr || fd::is_nonblocking(*s, wait_out ? out : in)) return result;
+    blocked b(c, *s, wait_out ? out : in);
+    if (const long stop = b.wait(wait_out ? direction::write : direction::read)) return stop;
+  }
+}
+
+}  // namespace weft::shim

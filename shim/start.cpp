@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#include "shim/start.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/cpus.hpp"
+#include "base/message.hpp"
+#include "context/thread_pointer.hpp"
+#include "core/dump.hpp"
+#include "core/runtime.hpp"
+#include "shim/dispatch.hpp"
+#include "shim/environment.hpp"
+#include "shim/hub_threads.hpp"
+#include "shim/process_report.hpp"
+#include "shim/signals.hpp"
+#include "shim/sites.hpp"
+#include "shim/thread.hpp"
+#include "shim/threads.hpp"
+#include "shim/user_memory.hpp"
+
+namespace weft::shim {
+
+namespace {
+
+constinit base::config config;
+bool refused = false;  // to take this process over; said once
+bool loaded = false;
+
+unsigned wanted_hubs() noexcept {
+  const unsigned n = config.hubs != 0 ? config.hubs : base::usable_cpus();
+  return n < 1 ? 1 : n > core::max_hubs ? core::max_hubs : n;
+}
+
+// Whether the program handles signals other than faults: a handler may wake a thread.
+bool has_signal_handlers() noexcept {
+  struct {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)();
+    unsigned long mask;
+  } action;
+  constexpr signal_set not_asked = signal_bit(SIGSEGV) | signal_bit(SIGBUS) | signal_bit(SIGFPE) | signal_bit(SIGILL) |
+                                   signal_bit(SIGTRAP) | signal_bit(SIGSYS) | signal_bit(SIGPIPE) |
+                                   signal_bit(SIGUSR2) | signal_bit(32) | signal_bit(kick_signal);
+  for (int sig = 1; sig <= 64; ++sig) {
+    if ((not_asked & signal_bit(sig)) != 0) continue;
+    if (base::raw_syscall(SYS_rt_sigaction, sig, nullptr, &action, sizeof(signal_set)) != 0) continue;
+    if (action.handler != SIG_DFL && action.handler != SIG_IGN) return true;
+  }
+  return false;
+}
+
+bool refuse(const char* why) noexcept {
+  refused = true;
+  base::message m;
+  m << "threads stay native: " << why;
+  base::say(m);
+  return false;
+}
+
+// Threads that ask for no size of their own get this one: libc's default, as a program may change it itself.
+void set_default_stack(std::size_t size) noexcept {
+  pthread_attr_t attr;
+  pthread_attr_init(&attr);
+  if (pthread_attr_setstacksize(&attr, size) == 0) pthread_setattr_default_np(&attr);
+  pthread_attr_destroy(&attr);
+}
+
+// With `-z initfirst` no other library's constructor has run yet, environ is not set, and nothing of libstdc++ may be
+// used that has a constructor of its own.
+__attribute__((constructor)) void load(int, char** argv, char** envp) {
+  if (loaded || envp == nullptr) return;
+  loaded = true;
+  base::fixed_text<1024> problems;
+  const bool understood = base::parse_environment(config, envp, problems);
+  base::open_messages(config.log_file);
+  if (!understood) base::write_block(problems.view());
+  if (!config.follow) remove_preload(envp);
+  if (!config.enabled || !config.groups.has(base::patch_group::thread)) return;
+  if (base::is_excluded(config, argv != nullptr ? argv[0] : nullptr)) return;
+  remember_program(argv != nullptr ? argv[0] : nullptr);
+  if (!patch_clone_sites()) return;
+  if (config.stack_size != 0) set_default_stack(config.stack_size);
+  dispatch_solo();
+}
+
+}  // namespace
+
+const base::config& settings() noexcept { return config; }
+
+bool wants_threads(const frame& f) noexcept {
+  if (refused || is_threaded()) return false;
+  std::uint64_t flags = f.rdi;
+  if (f.rax == SYS_clone3) {
+    if (!copy_in(flags, reinterpret_cast<const void*>(f.rdi))) return false;
+  } else if (f.rax != SYS_clone) {
+    return false;
+  }
+  return is_thread_clone(flags);
+}
+
+bool start_threads() noexcept {
+  if (base::raw_syscall(SYS_getpid) != base::raw_syscall(SYS_gettid)) {
+    return refuse("the first one is made by a thread that Weft does not know");
+  }
+  context::detect_fsgsbase();
+  if (!patch_all_sites()) return refuse("the text of libc may not be changed (SELinux execmod, or W^X enforced)");
+  weft_handled[SYS_epoll_create1] = 1;  // the loops' own
+  core::hub* h = core::make_hub();
+  if (h == nullptr) return refuse("no memory or descriptors for the event loop (raise RLIMIT_NOFILE)");
+  thread* main = adopt_main_thread(*h);
+  adopt_signals(*main);
+  if (!make_hub_threads(wanted_hubs())) {
+    abandon_main_thread(*main);
+    return refuse("the hubs' own threads cannot be made");
+  }
+#if defined(WEFT_CHECKS)
+  core::dump_on_sigusr2();
+#endif
+  core::may_be_woken_from_outside = has_signal_handlers;
+  dispatch_all();
+  return true;
+}
+
+void allow_start_again() noexcept { refused = false; }
+
+}  // namespace weft::shim

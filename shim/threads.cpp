@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+#include "shim/threads.hpp"
+
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <stdlib.h>
+
+#include <mutex>
+#include <new>
+
+#include "base/check.hpp"
+#include "base/memory.hpp"
+#include "context/thread_pointer.hpp"
+#include "core/runtime.hpp"
+#include "shim/fd.hpp"
+#include "shim/futex.hpp"
+#include "shim/hub_threads.hpp"
+#include "shim/identity.hpp"
+#include "shim/process.hpp"
+#include "shim/process_report.hpp"
+#include "shim/signals.hpp"
+#include "shim/start.hpp"
+#include "shim/tids.hpp"
+#include "shim/user_memory.hpp"
+
+namespace weft::shim {
+
+namespace {
+
+// Blocks of threads that have ended, by the hub they belong to for good (see fiber::renew).
+struct block_list {
+  base::spinlock lock;
+  core::fiber* first = nullptr;
+};
+constinit block_list unused[core::max_hubs];
+constinit base::slab blocks(sizeof(thread));
+
+std::atomic<bool> threaded{false};
+
+thread* take_block(core::hub& home) noexcept {
+  block_list& list = unused[home.index];
+  {
+    const std::lock_guard guard(list.lock);
+    if (core::fiber* f = list.first) {
+      list.first = f->next;
+      f->renew();
+      return static_cast<thread*>(f);
+    }
+  }
+  void* storage = blocks.take();
+  if (storage == nullptr) return nullptr;
+  auto* t = new (storage) thread;
+  t->home = &home;
+  t->light = false;
+  return t;
+}
+
+void give_block(thread& t) noexcept {
+  block_list& list = unused[t.home->index];
+  const std::lock_guard guard(list.lock);
+  t.next = list.first;
+  list.first = &t;
+}
+
+// A new thread's first steps, on its own stack and storage.
+void begin_thread(core::fiber& f) noexcept {
+  auto& t = static_cast<thread&>(f);
+  t.hooked = 0;
+  weft_resume(&t.start, t.start_sp, 0);
+}
+
+// The kernel's part of a thread's end (kernel/fork.c, mm_release), off its stack: the joiner that the cleared number
+// wakes may free or reuse that stack at once.
+void end_thread(core::fiber& f, core::hub& h) noexcept {
+  auto& t = static_cast<thread&>(f);
+  h.deadlines.drop(t);
+  forget_signals(t);
+  forget_comm(t);
+  t.unlink();
+  --h.live;
+  h.load.fetch_sub(1, std::memory_order_relaxed);
+  int* const cleared = t.clear_tid;
+  free_tid(t);
+  give_block(t);
+  if (cleared != nullptr && copy_out(cleared, 0)) futex_wake(reinterpret_cast<std::uint32_t*>(cleared), 1, ~0U, false);
+}
+
+long make_thread(call& c, const clone_request& request) noexcept {
+  core::hub& home = core::least_loaded_hub();
+  thread* t = take_block(home);
+  if (t == nullptr) return -EAGAIN;
+  if (take_tid(*t) == 0) {
+    give_block(*t);
+    return -EAGAIN;
+  }
+  t->tp = request.tls;
+  t->run = begin_thread;
+  t->end = end_thread;
+  t->hooked = 1;
+  t->id = static_cast<std::uint64_t>(t->tid);
+  t->start = *c.at;
+  t->start_sp = request.stack;
+  t->clear_tid = (request.flags & CLONE_CHILD_CLEARTID) != 0 ? request.child_tid : nullptr;
+  t->robust = nullptr;
+  t->robust_size = 0;
+  inherit_identity(*t, self());
+  inherit_signals(*t, self());
+  write_this_hub(request.tls, &home);
+  const int tid = t->tid;
+  if ((request.flags & CLONE_PARENT_SETTID) != 0) copy_out(request.parent_tid, tid);
+  if ((request.flags & CLONE_CHILD_SETTID) != 0) copy_out(request.child_tid, tid);
+  core::make_context(*t, reinterpret_cast<void*>(request.stack - 128));
+  count_thread(*weft_this_hub);
+  core::launch(*t);
+  return tid;
+}
+
+long clone_any(call& c) noexcept {
+  clone_request request;
+  if (!read_clone_request(*c.at, request)) return clone_process(c, 0, 0);
+  if (is_thread_clone(request.flags) && request.stack != 0) return make_thread(c, request);
+  return clone_process(c, request.flags, request.stack);
+}
+
+}  // namespace
+
+bool read_clone_request(const frame& f, clone_request& request) noexcept {
+  if (f.rax == SYS_clone) {
+    request = {f.rdi & ~std::uint64_t{CSIGNAL}, f.rsi, f.r8, reinterpret_cast<int*>(f.rdx),
+               reinterpret_cast<int*>(f.r10)};
+    return true;
+  }
+  if (f.rsi < CLONE_ARGS_SIZE_VER0) return false;
+  clone_args args;
+  if (!weft_user_copy(&args, reinterpret_cast<const void*>(f.rdi), CLONE_ARGS_SIZE_VER0)) return false;
+  request = {args.flags, args.stack == 0 ? 0 : args.stack + args.stack_size, args.tls,
+             reinterpret_cast<int*>(args.parent_tid), reinterpret_cast<int*>(args.child_tid)};
+  return true;
+}
+
+bool is_thread_clone(std::uint64_t flags) noexcept {
+  constexpr std::uint64_t wanted = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS;
+  constexpr std::uint64_t known = wanted | CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID |
+                                  CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED;
+  return (flags & wanted) == wanted && (flags & ~known) == 0;
+}
+
+void write_this_hub(std::uint64_t tls, core::hub* h) noexcept {
+  const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(&weft_this_hub) - context::thread_pointer();
+  *reinterpret_cast<core::hub**>(tls + offset) = h;
+}
+
+thread* adopt_main_thread(core::hub& h) noexcept {
+  thread* main = take_block(h);
+  WEFT_REQUIRE(main != nullptr);
+  main->tp = context::thread_pointer();
+  main->is_main = true;
+  main->hooked = 1;
+  main->end = end_thread;
+  main->clear_tid = nullptr;
+  core::adopt_thread(h, *main);
+  enter_kernel_tid(*main, h.kernel_tid.load(std::memory_order_relaxed));
+  main->id = static_cast<std::uint64_t>(main->tid);
+  adopt_identity(*main);
+  threaded.store(true, std::memory_order_release);
+  return main;
+}
+
+void abandon_main_thread(thread& main) noexcept {
+  restore_native_signals(main);
+  become_solo();
+}
+
+bool is_threaded() noexcept { return threaded.load(std::memory_order_acquire); }
+
+void become_solo() noexcept {
+  forget_fds();
+  core::forget_after_fork();
+  forget_futexes();
+  forget_tids();
+  for (block_list& list : unused) list.first = nullptr;
+  threaded.store(false, std::memory_order_release);
+  allow_start_again();
+  dispatch_solo();
+}
+
+long sys_clone(call& c) noexcept { return clone_any(c); }
+long sys_clone3(call& c) noexcept { return clone_any(c); }
+
+long sys_exit(call& c) noexcept {
+  thread& me = self();
+  if (live_threads() == 1) {
+    // libc's own count includes the hubs' hidden threads, so it did not see that this was the last (nptl's start_thread
+    // then calls exit(0)).
+    me.hooked = 0;
+    exit(static_cast<int>(c.args[0]));
+  }
+  end_robust_list(me);
+  core::finish();
+}
+
+long sys_exit_group(call& c) noexcept {
+  report_at_exit();
+  return pass(c);
+}
+
+}  // namespace weft::shim

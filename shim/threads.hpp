@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "shim/dispatch.hpp"
+#include "shim/thread.hpp"
+
+namespace weft::shim {
+
+/// What clone(2) and clone3(2) say in their two ways.
+struct clone_request {
+  std::uint64_t flags;  // without the exit signal
+  std::uint64_t stack;  // what the child's stack pointer starts at; 0: the parent's
+  std::uint64_t tls;
+  int* parent_tid;
+  int* child_tid;
+};
+/// @return false if the arguments cannot be read or are of a size that we do not know.
+bool read_clone_request(const frame& f, clone_request& request) noexcept;
+
+/// Whether @p flags ask for what pthread_create asks for: a thread of this process with storage of its own.
+bool is_thread_clone(std::uint64_t flags) noexcept;
+
+/// Makes the calling (main, only) thread the first fiber of @p h. The block is made inside a hook: `hooked` is 1.
+thread* adopt_main_thread(core::hub& h) noexcept;
+/// Undoes it, when the start failed later on.
+void abandon_main_thread(thread& main) noexcept;
+
+/// A thread number that no thread has: 2^22 <= tid < 2^30, since futex words hold them and the kernel's end at 2^22.
+int new_tid() noexcept;
+
+/// Writes the hub into the storage that @p tls points to.
+void write_this_hub(std::uint64_t tls, core::hub* h) noexcept;
+
+/// The most threads that lived at one time, main's included.
+unsigned most_threads() noexcept;
+
+long sys_clone(call&) noexcept;
+long sys_clone3(call&) noexcept;
+long sys_exit(call&) noexcept;
+long sys_exit_group(call&) noexcept;
+
+}  // namespace weft::shim

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "shim/dispatch.hpp"
+
+namespace weft::shim {
+
+long sys_nanosleep(call&) noexcept;
+long sys_clock_nanosleep(call&) noexcept;
+long sys_sched_yield(call&) noexcept;
+
+}  // namespace weft::shim

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#include "shim/wait_set.hpp"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+
+#include "base/clock.hpp"
+#include "base/syscall.hpp"
+#include "core/scheduler.hpp"
+#include "fd/table.hpp"
+
+namespace weft::shim {
+
+namespace {
+
+using fd::direction;
+
+constexpr unsigned for_reading = POLLIN | POLLRDNORM;
+constexpr unsigned for_writing = POLLOUT | POLLWRNORM;
+// A peer's half-close makes the descriptor readable as well.
+constexpr unsigned with_reading = for_reading | POLLRDHUP;
+
+// Whether the loop's watchers, which know of reading and writing alone, tell of all that is asked for.
+bool is_simple(unsigned events) noexcept {
+  const unsigned asked = events & (for_reading | for_writing | POLLPRI | POLLRDHUP | POLLRDBAND | POLLWRBAND | POLLMSG);
+  if (asked == 0 || (asked & ~(with_reading | for_writing)) != 0) return false;
+  return (asked & POLLRDHUP) == 0 || (asked & for_reading) != 0;
+}
+
+// With no descriptor or memory left the call looks again this often.
+constexpr std::int64_t blind_interval = 10'000'000;
+
+}  // namespace
+
+wait_set::~wait_set() {
+  for (int i = 0; i < count_; ++i) fd::unpin(*entries_[i].watch);
+  if (epoll_watch_ != nullptr) fd::unpin(*epoll_watch_);
+  if (epoll_ >= 0) {
+    fd::unreserve(epoll_);
+    fd::before_close(epoll_);
+    base::raw_syscall(SYS_close, epoll_);
+    fd::after_close(epoll_);
+  }
+}
+
+void wait_set::add(int fd, unsigned events) noexcept {
+  if (!by_epoll_ && is_simple(events) && count_ < room) {
+    if (fd::watch* w = fd::pin(fd)) {
+      entries_[count_++] = {w, fd, events, {}};
+      return;
+    }
+  }
+  if (!by_epoll_) use_epoll();
+  add_to_epoll(fd, events);
+}
+
+void wait_set::use_epoll() noexcept {
+  by_epoll_ = true;
+  const long made = base::raw_syscall(SYS_epoll_create1, EPOLL_CLOEXEC);
+  if (base::is_error(made)) return;
+  const int moved = fd::private_copy(static_cast<int>(made));
+  base::raw_syscall(SYS_close, made);
+  if (moved < 0) return;
+  epoll_ = moved;
+  epoll_watch_ = fd::pin(epoll_);
+  for (int i = 0; i < count_; ++i) {
+    add_to_epoll(entries_[i].fd, entries_[i].events);
+    fd::unpin(*entries_[i].watch);
+  }
+  count_ = 0;
+}
+
+void wait_set::add_to_epoll(int fd, unsigned events) noexcept {
+  if (epoll_ < 0) return;
+  epoll_event wanted{};
+  wanted.events = events & 0xffff;
+  if (base::raw_syscall(SYS_epoll_ctl, epoll_, EPOLL_CTL_ADD, fd, &wanted) != -EEXIST) return;
+  // Named twice: under another number it is another entry, which outlives that number (epoll(7), Q6).
+  const int copy = fd::private_copy(fd);
+  if (copy < 0) return;
+  base::raw_syscall(SYS_epoll_ctl, epoll_, EPOLL_CTL_ADD, copy, &wanted);
+  fd::unreserve(copy);
+  base::raw_syscall(SYS_close, copy);
+}
+
+fd::outcome wait_set::wait(std::int64_t due_ns) noexcept {
+  if (by_epoll_ && epoll_watch_ != nullptr)
+    return fd::wait(*epoll_watch_, direction::read, due_ns, /*interruptible=*/true);
+  const core::waker who = core::prepare_park();
+  for (int i = 0; i < count_; ++i) {
+    entry& e = entries_[i];
+    for (const direction d : {direction::read, direction::write}) {
+      if ((e.events & (d == direction::read ? for_reading : for_writing)) == 0) continue;
+      fd::waiter& n = e.waiters[static_cast<int>(d)];
+      n.who = who;
+      n.exclusive = false;
+      fd::add_waiter(*e.watch, d, n);
+    }
+  }
+  std::int64_t due = due_ns;
+  if (by_epoll_) {
+    const std::int64_t soon = base::monotonic_ns() + blind_interval;
+    if (soon < due) due = soon;
+  }
+  const int reason = core::park(who, due, count_ == 0 ? core::wait_kind::sleep : core::wait_kind::fd, this, true);
+  for (int i = 0; i < count_; ++i) {
+    for (fd::waiter& n : entries_[i].waiters) fd::remove_waiter(*entries_[i].watch, n);
+  }
+  switch (reason) {
+    case core::timed_out:
+      return due == due_ns ? fd::outcome::timed_out : fd::outcome::woken;
+    case core::interrupted:
+      return fd::outcome::interrupted;
+    default:
+      return fd::outcome::woken;
+  }
+}
+
+}  // namespace weft::shim

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "fd/watch.hpp"
+
+namespace weft::shim {
+
+/// Descriptors that one call waits for together. A few of them, for reading or writing, wait by the watches they have
+/// anyway, so that nothing is registered anew; more of them, and other events, by an epoll that lives for the call.
+class wait_set {
+ public:
+  wait_set() noexcept = default;
+  wait_set(const wait_set&) = delete;
+  wait_set& operator=(const wait_set&) = delete;
+  ~wait_set();
+
+  /// @p events as poll(2) has them. A bad descriptor, or one that is always ready, is nothing to wait for.
+  void add(int fd, unsigned events) noexcept;
+
+  /// Waits until one of them may be ready. Where no epoll could be had it returns `woken` after a while.
+  fd::outcome wait(std::int64_t due_ns) noexcept;
+
+ private:
+  struct entry {
+    fd::watch* watch;
+    int fd;
+    unsigned events;
+    fd::waiter waiters[2];
+  };
+  static constexpr int room = 4;
+
+  void use_epoll() noexcept;
+  void add_to_epoll(int fd, unsigned events) noexcept;
+
+  entry entries_[room];
+  int count_ = 0;
+  bool by_epoll_ = false;
+  int epoll_ = -1;
+  fd::watch* epoll_watch_ = nullptr;
+};
+
+}  // namespace weft::shim

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "core/dump.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "base/message.hpp"
+#include "core/local_hub.hpp"
+#include "core/scheduler.hpp"
+#include "weft/fiber.hpp"
+
+namespace weft::core {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string written_to_log(const std::string& path) {
+  std::ifstream in(path);
+  std::stringstream all;
+  all << in.rdbuf();
+  return all.str();
+}
+
+class dump : public testing::Test {
+ protected:
+  void SetUp() override {
+    path = testing::TempDir() + "dump_test." + std::to_string(getpid());
+    base::open_messages(path.c_str());
+    local_hub();
+  }
+  void TearDown() override {
+    base::open_messages(nullptr);
+    std::remove(path.c_str());
+  }
+  std::string path;
+};
+
+TEST_F(dump, names_each_fiber_with_its_wait_and_its_stack_and_disturbs_nobody) {
+  waker w{};
+  int reason = -1;
+  fiber_attributes attributes;
+  attributes.name = "patient";
+  const weft::fiber f = spawn(attributes, [&] {
+    w = prepare_park();
+    reason = park(w, timers::never, wait_kind::object, &w);
+  });
+  const weft::fiber unstarted_soon = spawn([] { this_fiber::sleep_for(20ms); });
+  this_fiber::yield();
+  dump_all();
+  this_fiber::sleep_for(1ms);
+  EXPECT_EQ(reason, -1);
+  const std::string text = written_to_log(path);
+  EXPECT_NE(text.find("'patient': parked, waits for object"), std::string::npos) << text;
+  EXPECT_NE(text.find("waits for sleep"), std::string::npos) << text;
+  EXPECT_NE(text.find("program+0x"), std::string::npos) << text;
+  unpark(w, 4);
+  f.join();
+  EXPECT_EQ(reason, 4);
+  unstarted_soon.join();
+}
+
+TEST_F(dump, a_deadlock_is_reported_once_with_all_stacks) {
+  // A helper thread cannot run here: with one more OS thread nothing could be told. So the "other fiber" whose wake is
+  // waited for acts on the report itself.
+  static waker blocked;
+  [[maybe_unused]] static bool asked = false;
+  may_be_woken_from_outside = []() noexcept {
+    asked = true;
+    unpark(blocked, 8);
+    return true;
+  };
+  blocked = prepare_park();
+  EXPECT_EQ(park(blocked, timers::never, wait_kind::object, nullptr), 8);
+  may_be_woken_from_outside = nullptr;
+#if !defined(__SANITIZE_THREAD__)  // whose runtime has a thread of its own
+  EXPECT_TRUE(asked);
+#endif
+}
+
+}  // namespace
+}  // namespace weft::core

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+#include "fd/watch.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "core/local_hub.hpp"
+#include "core/scheduler.hpp"
+#include "fd/table.hpp"
+#include "weft/fiber.hpp"
+
+namespace weft::fd {
+namespace {
+
+constexpr std::int64_t never = core::timers::never;
+
+class watching : public testing::Test {
+ protected:
+  void SetUp() override {
+    core::local_hub();
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+  }
+  void TearDown() override {
+    for (const int fd : ends) close_noted(fd);
+  }
+  static void close_noted(int fd) {
+    before_close(fd);
+    close(fd);
+    after_close(fd);
+  }
+  int ends[2];
+};
+
+TEST_F(watching, a_descriptor_that_becomes_ready_wakes_who_waits) {
+  char c = 0;
+  const fiber reader = spawn([&] {
+    EXPECT_EQ(wait_fd(ends[0], direction::read, never), outcome::woken);
+    EXPECT_EQ(read(ends[0], &c, 1), 1);
+  });
+  this_fiber::yield();
+  EXPECT_EQ(write(ends[1], "x", 1), 1);
+  reader.join();
+  EXPECT_EQ(c, 'x');
+}
+
+TEST_F(watching, a_deadline_ends_the_wait) {
+  const std::int64_t due = base::monotonic_ns() + 2'000'000;
+  EXPECT_EQ(wait_fd(ends[0], direction::read, due), outcome::timed_out);
+  EXPECT_GE(base::monotonic_ns(), due);
+  EXPECT_EQ(wait_fd(ends[0], direction::write, never), outcome::woken);
+}
+
+TEST_F(watching, an_interruption_ends_the_wait_that_allows_it) {
+  outcome o = outcome::woken;
+  core::fiber* waiting = nullptr;
+  const fiber f = spawn([&] {
+    waiting = &core::self();
+    o = wait_fd(ends[0], direction::read, never, true);
+  });
+  this_fiber::yield();
+  core::interrupt(*waiting);
+  f.join();
+  EXPECT_EQ(o, outcome::interrupted);
+}
+
+TEST_F(watching, each_event_wakes_one_of_the_readers_and_all_are_served) {
+  int served = 0;
+  std::vector<fiber> readers;
+  for (int i = 0; i < 20; ++i) {
+    readers.push_back(spawn([&] {
+      char c;
+      while (read(ends[0], &c, 1) != 1) wait_fd(ends[0], direction::read, never);
+      ++served;
+    }));
+  }
+  this_fiber::yield();
+  EXPECT_EQ(write(ends[1], "01234567890123456789", 20), 20);
+  for (const fiber& f : readers) f.join();
+  EXPECT_EQ(served, 20);
+}
+
+TEST_F(watching, all_that_only_look_are_told) {
+  int told = 0;
+  std::vector<fiber> lookers;
+  for (int i = 0; i < 40; ++i) {
+    lookers.push_back(spawn([&] {
+      watch* w = pin(ends[0]);
+      EXPECT_EQ(wait(*w, direction::read, never, false, false), outcome::woken);
+      unpin(*w);
+      ++told;
+    }));
+  }
+  this_fiber::yield();
+  EXPECT_EQ(write(ends[1], "x", 1), 1);
+  for (const fiber& f : lookers) f.join();
+  EXPECT_EQ(told, 40);
+}
+
+TEST_F(watching, a_number_used_anew_is_another_descriptor) {
+  for (int round = 0; round < 50; ++round) {
+    int fds[2];
+    ASSERT_EQ(pipe2(fds, O_NONBLOCK), 0);
+    const fiber reader = spawn([&] {
+      char c;
+      while (read(fds[0], &c, 1) != 1) wait_fd(fds[0], direction::read, never);
+      EXPECT_EQ(c, 'y');
+    });
+    this_fiber::yield();
+    EXPECT_EQ(write(fds[1], "y", 1), 1);
+    reader.join();
+    // Somebody else has the description, so that the kernel alone would go on reporting it under the old number.
+    const int copy = dup(fds[0]);
+    EXPECT_EQ(write(fds[1], "z", 1), 1);
+    close_noted(fds[0]);
+    close_noted(fds[1]);
+    close(copy);
+  }
+}
+
+TEST_F(watching, a_waiter_keeps_what_is_closed_under_it) {
+  char c = 0;
+  const fiber reader = spawn([&] {
+    watch* w = pin(ends[0]);
+    while (read(fd_of(*w), &c, 1) != 1) EXPECT_EQ(wait(*w, direction::read, never, false), outcome::woken);
+    unpin(*w);
+  });
+  this_fiber::yield();
+  const int number = ends[0];
+  close_noted(number);
+  int other[2];
+  ASSERT_EQ(pipe2(other, O_NONBLOCK), 0);
+  EXPECT_EQ(write(ends[1], "x", 1), 1);
+  reader.join();
+  EXPECT_EQ(c, 'x');
+  ends[0] = other[0];
+  close_noted(other[1]);
+}
+
+TEST_F(watching, a_close_that_wakes_ends_the_wait) {
+  outcome o = outcome::woken;
+  const fiber f = spawn([&] { o = wait_fd(ends[0], direction::read, never); });
+  this_fiber::yield();
+  close_waking(ends[0]);
+  f.join();
+  EXPECT_EQ(o, outcome::closed);
+  ends[0] = eventfd(0, 0);
+}
+
+// Fibers of several hubs on one descriptor, whose watcher lives on one of them.
+TEST_F(watching, hubs_share_a_descriptor) {
+  constexpr int hubs = 3, fibers = 8, messages = 200;
+  std::atomic<int> taken{0};
+  std::vector<std::thread> threads;
+  std::atomic<int> finished{0};
+  for (int h = 0; h < hubs; ++h) {
+    threads.emplace_back([&] {
+      std::vector<fiber> readers;
+      for (int i = 0; i < fibers; ++i) {
+        readers.push_back(spawn([&] {
+          char c;
+          while (taken.load() < messages) {
+            if (read(ends[0], &c, 1) == 1) {
+              ++taken;
+            } else {
+              wait_fd(ends[0], direction::read, base::monotonic_ns() + 20'000'000);
+            }
+          }
+        }));
+      }
+      for (const fiber& f : readers) f.join();
+      // A hub lives as long as others may have their watchers there.
+      ++finished;
+      while (finished.load() < hubs) this_fiber::sleep_for(std::chrono::milliseconds(1));
+    });
+  }
+  for (int i = 0; i < messages; ++i) {
+    while (write(ends[1], "m", 1) != 1) wait_fd(ends[1], direction::write, never);
+    if (i % 10 == 0) this_fiber::yield();
+  }
+  for (std::thread& t : threads) t.join();
+  EXPECT_EQ(taken.load(), messages);
+}
+
+}  // namespace
+}  // namespace weft::fd

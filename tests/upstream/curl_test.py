@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""curl --parallel, itself under Weft (`direct`), or through a tinyproxy (`proxy`) or stunnel (`tls`) under it.
+
+    python3 curl_test.py [--weft WEFT] [--hubs 1,2] direct|proxy|tls
+"""
+
+import hashlib
+import os
+import socket
+import subprocess
+
+import content_server
+import support
+from support import check, listening, started, wait_until
+
+COUNT = 150
+
+PROXY = """\
+Port {port}
+Listen 127.0.0.1
+Timeout 120
+MaxClients 400
+Allow 127.0.0.1
+ConnectPort 443
+LogLevel Warning
+LogFile "{directory}/tinyproxy.log"
+PidFile "{directory}/tinyproxy.pid"
+"""
+
+
+TUNNEL = """\
+foreground = yes
+pid =
+[web]
+accept = 127.0.0.1:{listen}
+connect = 127.0.0.1:{port}
+cert = {directory}/pem
+"""
+
+
+def download(mode, directory, host, port, options, scheme="http"):
+    """One curl for all URLs; returns how many contents were right."""
+    wanted = list(content_server.urls(scheme, host, port, COUNT))
+    config = os.path.join(directory, "curl.conf")
+    with open(config, "w", encoding="utf-8") as out:
+        for index, (url, _) in enumerate(wanted):
+            out.write(f'url = "{url}"\noutput = "{directory}/{index}"\n')
+    command = ["curl", "--fail", "--silent", "--show-error", "--parallel", "--parallel-max", "100",
+               "--max-time", "100", *options, "-K", config]
+    with started(mode.command(command), directory, "curl") as curl:
+        curl.expect(120)
+    for index, (url, digest) in enumerate(wanted):
+        with open(os.path.join(directory, str(index)), "rb") as got:
+            check(hashlib.sha256(got.read()).hexdigest() == digest, f"the content of {url} differs")
+    return f"{COUNT} contents"
+
+
+def direct(mode):
+    with support.workspace("curl") as directory, content_server.serving() as port:
+        # A name, not a number: libcurl then resolves it in a thread of its own.
+        return download(mode, directory, "localhost", port, ["--ipv4", "--noproxy", "*"])
+
+
+def proxy(mode):
+    native = support.Mode()
+    listen = support.free_port()
+    with support.workspace("proxy") as directory, content_server.serving() as port:
+        config = os.path.join(directory, "tinyproxy.conf")
+        with open(config, "w", encoding="utf-8") as out:
+            out.write(PROXY.format(port=listen, directory=directory))
+        options = ["--noproxy", "", "--proxy", f"http://127.0.0.1:{listen}"]
+        return relay(mode, directory, ["tinyproxy", "-d", "-c", config], listen,
+                     lambda: download(native, directory, "127.0.0.1", port, options))
+
+
+def tls(mode):
+    native = support.Mode()
+    listen = support.free_port()
+    with support.workspace("tls") as directory, content_server.serving() as port:
+        pem = os.path.join(directory, "pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                        "-subj", "/CN=localhost", "-keyout", pem, "-out", pem + ".cert"],
+                       check=True, capture_output=True)
+        with open(pem, "a", encoding="utf-8") as out, open(pem + ".cert", encoding="utf-8") as cert:
+            out.write(cert.read())
+        config = os.path.join(directory, "stunnel.conf")
+        with open(config, "w", encoding="utf-8") as out:
+            out.write(TUNNEL.format(listen=listen, port=port, directory=directory))
+        options = ["--noproxy", "*", "--cacert", pem + ".cert", "--resolve",
+                   f"localhost:{listen}:127.0.0.1"]
+        return relay(mode, directory, ["stunnel4", config], listen,
+                     lambda: download(native, directory, "localhost", listen, options, "https"))
+
+
+def relay(mode, directory, command, listen, fetch):
+    """All contents come through a relay, before and while a hundred idle connections hold threads."""
+    name = command[0]
+    with started(mode.command(command), directory, name) as server:
+        wait_until(lambda: listening(listen) or not server.alive(), 30, f"{name} listens")
+        answer = fetch()
+        idle = [socket.create_connection(("127.0.0.1", listen)) for _ in range(100)]
+        wait_until(lambda: mode.hubs or len(support.task_names(server.pid)) > 100, 30,
+                   "a thread for each idle connection")
+        answer += fetch()
+        mode.check_threads(server.pid, 101, name)
+        for connection in idle:
+            connection.close()
+        server.stop(30)
+        return answer
+
+
+def main():
+    args = support.parse(__doc__.splitlines()[0],
+                         lambda parser: parser.add_argument("case", choices=("direct", "proxy", "tls")))
+    support.need("curl", "curl")
+    if args.case == "proxy":
+        support.need("tinyproxy", "tinyproxy")
+    if args.case == "tls":
+        support.need("stunnel4", "stunnel4")
+        support.need("openssl", "openssl")
+    support.run_modes(args, {"direct": direct, "proxy": proxy, "tls": tls}[args.case])
+
+
+if __name__ == "__main__":
+    support.main(main)
