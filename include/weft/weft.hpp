@@ -2,6 +2,9 @@
 #pragma once
 
 // All of Weft's public headers.
+#include "weft/address.hpp"
+#include "weft/buffer.hpp"
 #include "weft/deadline.hpp"
 #include "weft/fiber.hpp"
 #include "weft/io.hpp"
+#include "weft/io_error.hpp"
