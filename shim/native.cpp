@@ -3,9 +3,6 @@
 
 #include <linux/sched.h>
 
-#include "core/scheduler.hpp"
-#include "fd/table.hpp"
-#include "loop/loop.hpp"
 #include "shim/dispatch.hpp"
 #include "shim/futex.hpp"
 #include "shim/hub_threads.hpp"
@@ -28,9 +25,7 @@ long raw_process_call(frame& f) noexcept {
 
 long plain_call(const frame& f) noexcept {
   const auto nr = static_cast<long>(f.rax);
-  const long result = base::raw_syscall(nr, f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9);
-  const bool of_loop = nr == SYS_epoll_create1 && !base::is_error(result) && loop::event_loop::creating();
-  return of_loop ? loop::event_loop::adopt_epoll(static_cast<int>(result)) : result;
+  return base::raw_syscall(nr, f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9);
 }
 
 }  // namespace
@@ -53,12 +48,7 @@ long internal_call(frame& f) {
     return native_futex(c);
   }
   if (makes_process(nr)) return raw_process_call(f);
-  result = plain_call(f);
-  core::hub* const h = weft_this_hub;
-  if (nr != SYS_epoll_create1 || base::is_error(result) || h->current != &h->loop_fiber) return result;
-  const int moved = h->events.replace_epoll(static_cast<int>(result));
-  fd::reserve(moved);
-  return moved;
+  return plain_call(f);
 }
 
 long native_call(frame& f) {

@@ -58,7 +58,6 @@ void hub::run_loop() noexcept {
       stacks.trim();
     }
     if (spin_for_messages()) continue;
-    if (before_sleep != nullptr) before_sleep(*this);
     report_deadlock(*this);
     sleeping.store(true, std::memory_order_seq_cst);
     // A message posted before the store above was seen was posted without a kick.
@@ -67,7 +66,6 @@ void hub::run_loop() noexcept {
     if (inbox.load(std::memory_order_relaxed) != nullptr && base::monotonic_ns() - now < worth_spinning) {
       spins_left_ = spins_granted;
     }
-    if (after_sleep != nullptr) after_sleep(*this);
   }
 }
 

@@ -50,10 +50,6 @@ class hub {
   std::atomic<std::uint32_t> awaited{0};  // waits that something outside the process may end
   std::atomic<int> kernel_tid{0};         // of the OS thread that runs it
 
-  /// Called by the loop fiber with nothing ready, before it blocks, and once it is back: the shim's hooks.
-  void (*before_sleep)(hub&) noexcept = nullptr;
-  void (*after_sleep)(hub&) noexcept = nullptr;
-
   bool prepare(unsigned number) noexcept;
   /// The body of the loop fiber. Returns when `stopping` is set and nothing is ready.
   void run_loop() noexcept;

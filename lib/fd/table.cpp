@@ -165,7 +165,7 @@ void reserve_loops() noexcept {
   const unsigned count = core::hub_count.load(std::memory_order_acquire);
   if (loops_seen.load(std::memory_order_relaxed) == count) return;
   for (unsigned i = 0; i < count; ++i) {
-    int fds[4];
+    int fds[2];
     for (int k = 0, n = core::hubs[i]->events.own_fds(fds); k < n; ++k) reserve(fds[k]);
   }
   loops_seen.store(count, std::memory_order_relaxed);

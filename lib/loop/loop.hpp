@@ -4,10 +4,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 struct ev_loop;
 
 namespace weft::loop {
+
+/// The point in time that never comes.
+inline constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
 enum class direction : unsigned char { read = 0, write = 1 };
 
@@ -50,8 +54,7 @@ class event_loop {
   void abandon() noexcept;
 
   /// Collects what is ready and calls back. @p block: waits for an event, `wake`, a signal, or the point @p until_ns of
-  /// CLOCK_MONOTONIC (the largest value: no limit). Points nearer than some milliseconds are kept to the kernel's
-  /// precision by a timerfd, others to a millisecond.
+  /// CLOCK_MONOTONIC, to the kernel's precision.
   void run(bool block, std::int64_t until_ns) noexcept;
 
   /// Ends a `run` that blocks, or the next one that would. From any thread and from signal handlers.
@@ -61,28 +64,22 @@ class event_loop {
     return loop_;
   }
   /// The loop's own descriptors: never the program's business.
-  int own_fds(int (&fds)[4]) const noexcept;
+  int own_fds(int (&fds)[2]) const noexcept;
 
   /// Takes @p fd, which is about to be closed, out of the loop's epoll, from any thread. The kernel does so by itself only
   /// if nobody else has the description; events of one that somebody has would come on under a number that is no more.
   void forget(int fd) const noexcept;
 
-  /// libev makes its epoll descriptor itself and keeps whatever number it gets. Under the patch that call comes by here
-  /// (`creating` tells that it is this one): @return @p fd moved up, out of the program's way.
-  static bool creating() noexcept;
-  static int adopt_epoll(int fd) noexcept;
-  /// libev makes a new epoll in the midst of a run when it is told of a descriptor number that has meanwhile got another
-  /// file (a child has the old one open). That call comes by here too: @return @p fd moved up.
-  int replace_epoll(int fd) noexcept;
-
  private:
+  friend struct libev_kernel;
+  /// Whose calls libev makes on this thread.
+  static __thread event_loop* current __attribute__((tls_model("initial-exec")));
+
   struct ev_loop* loop_ = nullptr;
   io wake_io_;
-  io precise_io_;
   int wake_fd_ = -1;
-  int precise_fd_ = -1;
   std::atomic<int> epoll_fd_{-1};
-  std::int64_t precise_set_ = 0;
+  std::int64_t until_ns_ = never;  // of the run that waits
 };
 
 }  // namespace weft::loop

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: MIT
 """Holds what a shared library of ours exports, imports and needs to the lists in tests/checks/symbols/.
 
-    check_symbols.py NAME LIBRARY            check lib NAME.so against NAME.exports, NAME.imports, NAME.needed
-    check_symbols.py NAME LIBRARY --write    write the list of exports anew
+    check_symbols.py NAME LIBRARY [--write] [OBJECT...]   check lib NAME.so against NAME.exports, NAME.imports, NAME.needed
+                                                          --write: write the list of exports anew
 
 Exports are equal to the list, but for the inner layers of libweft.so (weft::base::... and so on), which are no interface and
 only have to lie in their namespaces. Imports and needed libraries must match a line of theirs (a shell pattern, no symbol
 version). Those two are kept by hand, with the reason for each group.
+
+With OBJECTs (libweft.so's) the imports are those of the inner layers alone, which a hook or a hub can reach: the layers above
+may allocate, and the libev in the same file refers to much that nobody calls.
 """
 
 import fnmatch
@@ -19,6 +22,7 @@ import sys
 LISTS = pathlib.Path(__file__).resolve().parent / "symbols"
 # "typeinfo for weft::core::hub", "weft::fd::table::get(int)"
 INNER = re.compile(r"^([a-z ]+ for )?weft::(base|context|loop|core|fd)::")
+INNER_OBJECT = re.compile(r"/(base|context|loop|core|fd)/[^/]+\.o$")
 OURS = re.compile(r"^([a-z ]+ for )?weft::|^weft_[a-z0-9_]+$")
 
 
@@ -31,6 +35,16 @@ def exports(library):
     lines = lines_of("nm", "-DC", "--defined-only", library)
     names = {re.sub(r"@@?[\w.]+$", "", line.split(" ", 2)[2]) for line in lines}
     return {name for name in names if not INNER.match(name)}
+
+
+def imports_of_objects(objects):
+    def names(option, files):
+        lines = lines_of("nm", "-P", option, *files) if files else []
+        return {words[0] for words in map(str.split, lines) if len(words) > 1}
+
+    inner = [path for path in objects if INNER_OBJECT.search(path)]
+    ours = re.compile(r"_Z(GV|T[VTISHW])?N?K?4weft|weft_")
+    return {name for name in names("-u", inner) - names("--defined-only", objects) if not ours.match(name)}
 
 
 def imports(library):
@@ -52,8 +66,10 @@ def heading(path):
     return "".join(line for line in old if line.startswith("#"))
 
 
-def main(name, library, write):
-    parts = {"exports": exports(library), "imports": imports(library), "needed": needed(library)}
+def main(name, library, *rest):
+    write, objects = "--write" in rest, [path for word in rest if word != "--write" for path in word.split(";")]
+    imported = imports_of_objects(objects) if objects else imports(library)
+    parts = {"exports": exports(library), "imports": imported, "needed": needed(library)}
     faults = [f"{name} exports {symbol}" for symbol in sorted(parts["exports"]) if not OURS.match(symbol)]
     for kind, found in parts.items():
         path = LISTS / f"{name}.{kind}"
@@ -72,4 +88,4 @@ def main(name, library, write):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], "--write" in sys.argv[3:]))
+    sys.exit(main(*sys.argv[1:]))

@@ -92,7 +92,7 @@ TEST_F(table, time_limits_are_kept_until_they_are_set) {
 }
 
 TEST_F(table, what_is_wefts_own_is_marked) {
-  int own[4];
+  int own[2];
   const int count = core::local_hub().events.own_fds(own);
   for (int i = 0; i < count; ++i) EXPECT_TRUE(is_reserved(own[i]));
   EXPECT_FALSE(is_reserved(0));
