@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "base/memory.hpp"
 #include "core/local_hub.hpp"
@@ -67,7 +68,7 @@ namespace {
 
 void wake_joiners(fiber& f) noexcept {
   f.ended.store(true, std::memory_order_release);
-  for (join_waiter* w = f.joiners; w != nullptr;) {
+  for (join_waiter* w = std::exchange(f.joiners, nullptr); w != nullptr;) {
     join_waiter* next = w->following;
     unpark(w->who);
     w = next;
@@ -122,15 +123,21 @@ bool join_from_afar(fiber& target, std::int64_t due) noexcept {
   };
   target.home->post(w);
   if (park(w.who, due, wait_kind::object, &target) == woken) return true;
-  // The node may stand in the list, or the end be under way: the fiber's hub takes it out and confirms.
-  w.who = prepare_park();
-  w.run = [](message& m, hub&) noexcept {
-    auto& j = static_cast<join_waiter&>(m);
-    remove_joiner(*j.target, j);
-    unpark(j.who);
+  // The node may stand in the list, the end be under way, or even the message above: the fiber's hub takes the node out,
+  // behind all that, and confirms.
+  struct withdrawal : message {
+    join_waiter* of = nullptr;
+    waker who{};  // of its own: the end may be reading the other one
+  } back;
+  back.of = &w;
+  back.who = prepare_park();
+  back.run = [](message& m, hub&) noexcept {
+    const auto& asked = static_cast<withdrawal&>(m);
+    remove_joiner(*asked.of->target, *asked.of);
+    unpark(asked.who);
   };
-  target.home->post(w);
-  park(w.who, timers::never, wait_kind::object, &target);
+  target.home->post(back);
+  park(back.who, timers::never, wait_kind::object, &target);
   return target.ended.load(std::memory_order_acquire);
 }
 

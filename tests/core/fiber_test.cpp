@@ -229,6 +229,33 @@ TEST(fiber, may_wait_while_an_exception_unwinds) {
   EXPECT_EQ(caught, 10);
 }
 
+TEST(fiber, a_join_from_another_hub_gives_up_while_that_hub_is_busy) {
+  bool end = false;
+  const fiber target = spawn([&end] {
+    while (!end) this_fiber::yield();
+  });
+  this_fiber::yield();
+  std::atomic<int> gave_up{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&gave_up, target] {
+      // The first request still lies in the busy hub's inbox when the deadline passes and the second one follows.
+      for (int n = 0; n < 20; ++n) EXPECT_FALSE(target.join(1us));
+      ++gave_up;
+    });
+  }
+  // This hub reads its inbox in bursts: between two of them requests pile up.
+  while (gave_up != 2) {
+    const auto until = std::chrono::steady_clock::now() + 100us;
+    while (std::chrono::steady_clock::now() < until) {
+    }
+    this_fiber::yield();
+  }
+  end = true;
+  for (std::thread& t : threads) t.join();
+  EXPECT_TRUE(target.join());
+}
+
 TEST(fiber, threads_have_hubs_of_their_own_and_join_across_them) {
   std::atomic<int> sum{0};
   fiber here = spawn([&] {
