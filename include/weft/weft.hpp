@@ -6,5 +6,7 @@
 #include "weft/buffer.hpp"
 #include "weft/deadline.hpp"
 #include "weft/fiber.hpp"
+#include "weft/fork.hpp"
 #include "weft/io.hpp"
 #include "weft/io_error.hpp"
+#include "weft/watcher.hpp"

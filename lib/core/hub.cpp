@@ -42,16 +42,33 @@ bool hub::time_to_look() noexcept {
 }
 
 void hub::run_loop() noexcept {
+  bool told = false;   // the watch, of the look that comes next
+  bool awake = false;  // it wants no sleep
   for (;;) {
     drain_inbox();
     fire_timers();
-    if (poll_due) poll(false);
+    if (poll_due) {
+      poll(false);
+      if (watch != nullptr) watch->after_poll(*this, false);
+    }
     if (ready_head != nullptr) {
       // Back, because none was ready (then the wait below looks at the events too) or because a look is due.
       switch_to(*this, *pop_ready());
       continue;
     }
     if (stopping) return;
+    if (watch != nullptr && !told) {
+      told = true;
+      awake = watch->before_poll(*this);
+      if (ready_head != nullptr) continue;
+    }
+    told = false;
+    if (awake) {
+      poll(false);
+      watch->after_poll(*this, true);
+      awake = false;
+      continue;
+    }
     const std::int64_t now = base::monotonic_ns();
     if (now >= next_trim_) {
       next_trim_ = now + trim_interval;
@@ -66,6 +83,7 @@ void hub::run_loop() noexcept {
     if (inbox.load(std::memory_order_relaxed) != nullptr && base::monotonic_ns() - now < worth_spinning) {
       spins_left_ = spins_granted;
     }
+    if (watch != nullptr) watch->after_poll(*this, false);
   }
 }
 

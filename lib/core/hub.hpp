@@ -12,6 +12,14 @@
 
 namespace weft::core {
 
+/// Who wants to be told of a hub's looks at I/O (lib/io's watchers).
+struct hub_watch {
+  /// Nothing is ready and the hub is about to look; what this readies runs first. @return whether it may not sleep
+  bool (*before_poll)(hub& h) noexcept;
+  /// It has looked; @p awake is what the former returned.
+  void (*after_poll)(hub& h, bool awake) noexcept;
+};
+
 /// The scheduler of one OS thread: run queue, event loop, timers, stacks, inbox.
 ///
 /// A fiber that waits switches straight to the next ready one. The hub's own context, the *loop fiber*, is entered only
@@ -49,6 +57,13 @@ class hub {
   std::atomic<std::uint32_t> arriving{0};
   std::atomic<std::uint32_t> awaited{0};  // waits that something outside the process may end
   std::atomic<int> kernel_tid{0};         // of the OS thread that runs it
+
+  const hub_watch* watch = nullptr;
+  /// Something outside can (@p change 1), or no longer (-1), wake somebody here.
+  void await(int change) noexcept {
+    awaited.store(awaited.load(std::memory_order_relaxed) + static_cast<std::uint32_t>(change),
+                  std::memory_order_relaxed);
+  }
 
   bool prepare(unsigned number) noexcept;
   /// The body of the loop fiber. Returns when `stopping` is set and nothing is ready.

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/memory.hpp"
+#include "core/fork.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
 
@@ -19,10 +20,7 @@ hub* try_to_make() noexcept {
   hub* h = make_hub();
   if (h == nullptr) return nullptr;
   void* storage = thread_blocks.take();
-  h->loop_fiber.stack = h->stacks.take(context::default_stack_spacing);
-  if (storage == nullptr || !h->loop_fiber.stack) return nullptr;
-  h->loop_fiber.sanitizer.create(h->loop_fiber.stack.top - h->loop_fiber.stack.size, h->loop_fiber.stack.size);
-  make_context(h->loop_fiber, h->loop_fiber.stack.top);
+  if (storage == nullptr || !give_loop_context(*h)) return nullptr;
   auto* self = new (storage) fiber;
   self->id = next_fiber_id();
   adopt_thread(*h, *self);
@@ -31,7 +29,17 @@ hub* try_to_make() noexcept {
 
 }  // namespace
 
+bool give_loop_context(hub& h) noexcept {
+  fiber& f = h.loop_fiber;
+  f.stack = h.stacks.take(context::default_stack_spacing);
+  if (!f.stack) return false;
+  f.sanitizer.create(f.stack.top - f.stack.size, f.stack.size);
+  make_context(f, f.stack.top);
+  return true;
+}
+
 hub& make_local_hub() {
+  expect_forks();
   if (try_to_make() == nullptr) {
     throw std::system_error(errno != 0 ? errno : ENOMEM, std::generic_category(),
                             "weft: no hub for this thread (raise RLIMIT_NOFILE or free descriptors)");

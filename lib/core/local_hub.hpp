@@ -9,6 +9,9 @@ namespace weft::core {
 /// @throws std::system_error when the kernel gives no descriptors or memory for it
 hub& make_local_hub();
 
+/// Gives @p h's loop fiber the stack and the first context of a library program's. @return false when memory is short
+bool give_loop_context(hub& h) noexcept;
+
 /// The calling thread's hub, made for it at the first need: what a library program runs on.
 inline hub& local_hub() { return weft_this_hub != nullptr ? *weft_this_hub : make_local_hub(); }
 

@@ -6,6 +6,7 @@
 #include "context/jump.hpp"
 #include "context/thread_pointer.hpp"
 #include "core/dump.hpp"
+#include "core/fork.hpp"
 #include "weft/fiber.hpp"
 
 __thread weft::core::hub* weft_this_hub = nullptr;
@@ -73,6 +74,7 @@ __attribute__((always_inline)) inline void switch_between(hub& h, fiber& from, f
     fiber& f = *h.current;
     context::exception_state{}.restore(h.exceptions);
     f.run(f);
+    if (__builtin_expect(f.home != &h, 0)) end_of_survivor();
     f.state = fiber_state::done;
     fiber& next = pick(h);
 #if !defined(WEFT_ASAN) && !defined(WEFT_TSAN)

@@ -202,7 +202,7 @@ bool fiber_done(const core::fiber* f) noexcept { return f->ended.load(std::memor
 bool join_fiber(core::fiber* f, deadline by) {
   if (fiber_done(f)) return true;
   core::local_hub();
-  if (f == &core::self()) return false;
+  if (f == &core::self() || core::hubs[f->home->index] != f->home) return false;  // the latter is a fork's parent's
   return f->home == weft_this_hub ? core::join_here(*f, by.ns()) : core::join_from_afar(*f, by.ns());
 }
 

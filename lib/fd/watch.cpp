@@ -8,6 +8,7 @@
 
 #include "base/memory.hpp"
 #include "base/syscall.hpp"
+#include "core/fork.hpp"
 #include "core/scheduler.hpp"
 #include "fd/table.hpp"
 
@@ -39,6 +40,8 @@ watch* take_watch(int fd) noexcept {
     if (w != nullptr) free_watches = w->next_free;
   }
   if (w == nullptr) {
+    static constinit core::fork_hook hook{forget_all};
+    core::on_fork(hook);
     void* storage = blocks.take();
     if (storage == nullptr) return nullptr;
     w = new (storage) watch;

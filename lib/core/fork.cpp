@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// The rule of fork(2) for fibers: in the child the one that called it lives on, and nobody else, as with threads.
+#include "core/fork.hpp"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include <mutex>
+
+#include "base/check.hpp"
+#include "base/spinlock.hpp"
+#include "core/local_hub.hpp"
+#include "core/runtime.hpp"
+#include "core/scheduler.hpp"
+
+namespace weft::core {
+
+namespace {
+
+constinit base::spinlock lock;
+constinit fork_hook* first = nullptr;
+constinit fork_hook** last = &first;
+constinit bool expected = false;
+
+// The calling fiber, on a hub that has nothing of the parent's. The parent's hubs stay in memory, untouched by anybody:
+// what still names their fibers (a mutex's queue, a joiner) wakes nobody.
+void move_to_fresh_hub(fiber& survivor) noexcept {
+  forget_after_fork();
+  hub* const h = make_hub();
+  WEFT_REQUIRE(h != nullptr && give_loop_context(*h));  // the three descriptors that it needs were closed just now
+  survivor.prev = survivor.list_link::next = nullptr;
+  survivor.heap_slot = 0;
+  survivor.joiners = nullptr;
+  survivor.in_inbox.store(false, std::memory_order_relaxed);
+  survivor.interrupt_posted.store(false, std::memory_order_relaxed);
+  adopt_thread(*h, survivor);
+}
+
+void in_child() {
+  // Descriptors that are given back here must not be the new hub's: so first.
+  for (fork_hook* h = first; h != nullptr; h = h->next) h->child();
+  // Under the patch the system call itself has seen to the hubs, and to none but the program's threads are left.
+  if (weft_this_hub != nullptr) {
+    move_to_fresh_hub(self());
+  } else if (hub_count.load(std::memory_order_relaxed) != 0) {
+    forget_after_fork();
+  }
+}
+
+}  // namespace
+
+void expect_forks() noexcept {
+  {
+    const std::lock_guard guard(lock);
+    if (expected) return;
+    expected = true;
+  }
+  // Fails for want of memory alone; then a fork's child has to exec at once, as one that knows nothing of us.
+  pthread_atfork(nullptr, nullptr, in_child);
+}
+
+void on_fork(fork_hook& hook) noexcept {
+  expect_forks();
+  const std::lock_guard guard(lock);
+  if (hook.added) return;
+  hook.added = true;
+  *last = &hook;
+  last = &hook.next;
+}
+
+void end_of_survivor() noexcept { exit(0); }
+
+}  // namespace weft::core

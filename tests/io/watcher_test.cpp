@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT
+#include "weft/watcher.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "core/scheduler.hpp"
+#include "weft/fiber.hpp"
+
+namespace weft {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Lets the hub go on until @p condition holds; the test's own time limit ends what never comes.
+template <class F>
+void until(F condition) {
+  while (!condition()) this_fiber::sleep_for(1ms);
+}
+
+class io_watching : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0); }
+  void TearDown() override {
+    ::close(ends[0]);
+    ::close(ends[1]);
+  }
+  int ends[2];
+};
+
+TEST_F(io_watching, calls_as_long_as_the_descriptor_is_ready) {
+  int calls = 0;
+  std::string got;
+  io_watcher w(ends[0], POLLIN, [&](short events) {
+    EXPECT_EQ(events, POLLIN);
+    ++calls;
+    char c;
+    ASSERT_EQ(read(ends[0], &c, 1), 1);
+    got += c;
+  });
+  EXPECT_FALSE(w.active());
+  w.start();
+  w.start();
+  EXPECT_TRUE(w.active());
+  ASSERT_EQ(write(ends[1], "abc", 3), 3);
+  until([&] { return got.size() == 3; });
+  EXPECT_EQ(calls, 3);
+  w.stop();
+  EXPECT_FALSE(w.active());
+  ASSERT_EQ(write(ends[1], "d", 1), 1);
+  this_fiber::sleep_for(2ms);
+  EXPECT_EQ(calls, 3);
+}
+
+TEST_F(io_watching, both_directions_at_once_and_the_peers_end) {
+  short seen = 0;
+  io_watcher w(ends[0], POLLIN | POLLOUT, [&](short events) {
+    seen = static_cast<short>(seen | events);
+    if ((events & POLLHUP) != 0) w.stop();
+  });
+  w.start();
+  until([&] { return seen == POLLOUT; });
+  ::shutdown(ends[1], SHUT_RDWR);
+  until([&] { return !w.active(); });
+  EXPECT_EQ(seen & (POLLIN | POLLHUP), POLLIN | POLLHUP);
+}
+
+TEST_F(io_watching, a_function_that_waits_holds_up_nobody_and_is_not_entered_twice) {
+  int inside = 0, entered = 0;
+  bool go_on = false;
+  io_watcher w(ends[0], POLLIN, [&](short) {
+    EXPECT_EQ(++inside, 1);
+    ++entered;
+    until([&] { return go_on; });
+    char c;
+    EXPECT_EQ(read(ends[0], &c, 1), 1);
+    --inside;
+  });
+  int ticks = 0;
+  timer_watcher tick(1ms, 1ms, [&] { ++ticks; });
+  w.start();
+  tick.start();
+  ASSERT_EQ(write(ends[1], "ab", 2), 2);
+  until([&] { return ticks >= 3; });
+  EXPECT_EQ(entered, 1);
+  go_on = true;
+  until([&] { return entered == 2 && inside == 0; });
+}
+
+TEST_F(io_watching, a_number_that_is_no_descriptor_calls_with_pollnval) {
+  const int gone = dup(ends[0]);
+  ::close(gone);
+  short seen = 0;
+  io_watcher w(gone, POLLIN, [&](short events) {
+    seen = events;
+    w.stop();
+  });
+  w.start();
+  until([&] { return seen != 0; });
+  EXPECT_EQ(seen, POLLNVAL);
+}
+
+TEST_F(io_watching, other_events_are_refused) {
+  EXPECT_THROW(io_watcher(ends[0], 0, [](short) {}), std::invalid_argument);
+  EXPECT_THROW(io_watcher(ends[0], POLLPRI, [](short) {}), std::invalid_argument);
+}
+
+TEST_F(io_watching, feeding_calls_though_nothing_happened) {
+  std::optional<short> seen;
+  io_watcher w(ends[0], POLLIN, [&](short events) { seen = events; });
+  w.feed();  // stopped: nothing
+  this_fiber::sleep_for(1ms);
+  EXPECT_FALSE(seen);
+  w.start();
+  w.feed();
+  EXPECT_TRUE(w.pending());
+  until([&] { return seen.has_value(); });
+  EXPECT_EQ(*seen, 0);
+  EXPECT_FALSE(w.pending());
+}
+
+TEST_F(io_watching, stopping_takes_back_a_call_that_is_due) {
+  int calls = 0;
+  io_watcher w(ends[0], POLLIN, [&](short) { ++calls; });
+  w.start();
+  w.feed();
+  w.stop();
+  EXPECT_FALSE(w.pending());
+  this_fiber::sleep_for(1ms);
+  EXPECT_EQ(calls, 0);
+}
+
+TEST_F(io_watching, a_watcher_may_be_destroyed_by_its_own_function_and_with_a_call_due) {
+  auto captured = std::make_shared<int>(0);
+  std::weak_ptr<int> alive = captured;
+  std::unique_ptr<io_watcher> w;
+  w = std::make_unique<io_watcher>(ends[0], POLLOUT, [&w, captured](short) {
+    w.reset();
+    *captured = 1;  // the captures live on
+  });
+  captured.reset();
+  w->start();
+  until([&] { return alive.expired(); });
+  EXPECT_EQ(w, nullptr);
+
+  bool called = false;
+  {
+    io_watcher other(ends[0], POLLOUT, [&](short) { called = true; });
+    other.start();
+    other.feed();
+  }
+  this_fiber::sleep_for(1ms);
+  EXPECT_FALSE(called);
+}
+
+TEST_F(io_watching, on_another_hub_it_throws) {
+  io_watcher w(ends[0], POLLIN, [](short) {});
+  w.start();
+  std::thread([&] {
+    spawn([&] {
+      EXPECT_THROW(w.stop(), std::logic_error);
+      EXPECT_THROW(w.start(), std::logic_error);
+      EXPECT_THROW(w.feed(), std::logic_error);
+      EXPECT_THROW(w.unref(), std::logic_error);
+    }).join();
+  }).join();
+}
+
+TEST(timers, one_shot_is_over_after_its_call_and_can_be_started_again) {
+  int calls = 0;
+  timer_watcher t(1ms, 0ms, [&] { ++calls; });
+  EXPECT_EQ(t.remaining(), 0ns);
+  t.start();
+  EXPECT_GT(t.remaining(), 0ns);
+  until([&] { return calls == 1; });
+  EXPECT_FALSE(t.active());
+  t.set(0ms, 0ms);
+  t.start();
+  until([&] { return calls == 2; });
+}
+
+TEST(timers, work_before_the_start_does_not_shorten_it) {
+  const auto busy_until = std::chrono::steady_clock::now() + 20ms;
+  while (std::chrono::steady_clock::now() < busy_until) {
+  }
+  bool called = false;
+  timer_watcher t(10ms, 0ms, [&] { called = true; });
+  const auto began = std::chrono::steady_clock::now();
+  t.start();
+  until([&] { return called; });
+  EXPECT_GE(std::chrono::steady_clock::now() - began, 9ms);
+}
+
+TEST(timers, repeats_until_stopped_from_its_function) {
+  int calls = 0;
+  timer_watcher t(0ms, 1ms, [&] {
+    if (++calls == 5) t.stop();
+  });
+  t.start();
+  until([&] { return !t.active(); });
+  EXPECT_EQ(calls, 5);
+}
+
+TEST(timers, again_puts_the_call_off) {
+  int calls = 0;
+  timer_watcher t(0ms, 1s, [&] { ++calls; });
+  t.again();  // starts it with its repeat
+  EXPECT_TRUE(t.active());
+  t.set(0ms, 10s);
+  t.again();
+  EXPECT_GT(t.remaining(), 5s);
+  t.set(0ms, 0ms);
+  t.again();
+  EXPECT_FALSE(t.active());
+  t.again();
+  EXPECT_FALSE(t.active());
+  EXPECT_EQ(calls, 0);
+}
+
+TEST(turns, prepare_check_and_idle_are_called_around_the_hubs_looks) {
+  std::string order;
+  prepare_watcher prepare([&] { order += 'p'; });
+  check_watcher check([&] { order += 'c'; });
+  prepare.start();
+  check.start();
+  this_fiber::sleep_for(1ms);
+  prepare.stop();
+  check.stop();
+  ASSERT_GE(order.size(), 2U) << order;
+  EXPECT_EQ(order.substr(0, 2), "pc") << order;
+
+  int low = 0, high = 0;
+  idle_watcher first([&] { ++low; });
+  idle_watcher second([&] { ++high; });
+  second.priority(1);
+  first.start();
+  second.start();
+  until([&] { return high >= 3; });
+  EXPECT_EQ(low, 0);
+  second.stop();
+  until([&] { return low >= 3; });
+}
+
+TEST(turns, what_a_prepare_call_readies_runs_before_the_hub_sleeps) {
+  bool ran = false;
+  prepare_watcher w([&] {
+    w.stop();
+    spawn([&] {
+      this_fiber::sleep_for(1ms);
+      ran = true;
+    });
+  });
+  w.start();
+  until([&] { return ran; });
+}
+
+TEST(async, sends_from_other_threads_make_calls_here) {
+  std::atomic<int> calls{0};
+  int written = 0;
+  async_watcher w([&] {
+    EXPECT_EQ(written, 42);
+    ++calls;
+  });
+  w.send();  // stopped: nothing
+  w.start();
+  std::thread([&] {
+    written = 42;
+    for (int i = 0; i < 100; ++i) w.send();
+  }).join();
+  until([&] { return calls > 0; });
+  EXPECT_LE(calls, 100);
+}
+
+TEST(async, a_send_may_outlive_its_watcher) {
+  {
+    async_watcher w([] { FAIL(); });
+    w.start();
+    w.send();
+  }
+  this_fiber::sleep_for(1ms);
+}
+
+TEST(paths, a_change_is_told_with_what_was_before) {
+  char folder[] = "/tmp/weft-watcher-XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  const std::string name = std::string(folder) + "/file";
+  struct stat is {
+  }, was{};
+  int calls = 0;
+  stat_watcher w(name, 20ms, [&](const struct stat& now, const struct stat& before) {
+    is = now;
+    was = before;
+    ++calls;
+  });
+  w.start();
+  const int fd = open(name.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  ASSERT_GE(fd, 0);
+  until([&] { return calls >= 1; });
+  EXPECT_EQ(was.st_nlink, 0U);
+  EXPECT_EQ(is.st_nlink, 1U);
+  ASSERT_EQ(write(fd, "four", 4), 4);
+  ::close(fd);
+  until([&] { return is.st_size == 4; });
+  w.stop();
+  unlink(name.c_str());
+  rmdir(folder);
+}
+
+TEST(references, an_active_watcher_counts_as_something_to_come_unless_unrefed) {
+  this_fiber::yield();
+  const auto awaited = [] { return core::this_hub()->awaited.load(); };
+  const auto before = awaited();
+  timer_watcher t(1s, 0s, [] {});
+  t.start();
+  EXPECT_EQ(awaited(), before + 1);
+  t.unref();
+  t.unref();
+  EXPECT_EQ(awaited(), before);
+  t.ref();
+  EXPECT_EQ(awaited(), before + 1);
+  t.stop();
+  EXPECT_EQ(awaited(), before);
+}
+
+TEST(priorities, only_while_stopped_and_in_range) {
+  timer_watcher t(1s, 0s, [] {});
+  t.priority(-2);
+  EXPECT_EQ(t.priority(), -2);
+  EXPECT_THROW(t.priority(3), std::logic_error);
+  t.start();
+  EXPECT_THROW(t.priority(0), std::logic_error);
+}
+
+TEST(watchers, in_a_forks_child_all_are_stopped_and_can_be_started_anew) {
+  int calls = 0;
+  timer_watcher t(1ms, 0ms, [&] { ++calls; });
+  t.start();
+  const pid_t child = fork();
+  if (child == 0) {
+    if (t.active() || t.remaining() != 0ns) _exit(1);
+    this_fiber::sleep_for(5ms);
+    if (calls != 0) _exit(2);
+    t.start();
+    until([&] { return calls == 1; });
+    _exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  until([&] { return calls == 1; });
+}
+
+TEST(watchers, the_child_of_a_function_ends_with_it) {
+  int status = -1;
+  timer_watcher t(0ms, 0ms, [&] {
+    const pid_t child = fork();
+    if (child == 0) {
+      std::atexit([] { _exit(9); });  // before the leak check, which misses what the others own
+      return;
+    }
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+  });
+  t.start();
+  until([&] { return status != -1; });
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 9) << status;
+}
+
+using watcher_death_test = testing::Test;
+
+TEST(watcher_death_test, an_exception_that_leaves_a_function_ends_the_program) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        timer_watcher t(0ms, 0ms, [] { throw std::runtime_error("not caught"); });
+        t.start();
+        this_fiber::sleep_for(1s);
+      },
+      "not caught");
+}
+
+}  // namespace
+}  // namespace weft
