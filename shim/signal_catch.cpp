@@ -14,6 +14,7 @@
 #include "shim/signals.hpp"
 #include "shim/thread.hpp"
 #include "shim/tick.hpp"
+#include "weft/detail/spin.hpp"
 
 namespace weft::shim {
 
@@ -42,7 +43,7 @@ void find_library() noexcept {
 
 bool in_own_code(const thread* t, const ucontext_t& at) noexcept {
   const std::uint64_t ip = ip_of(at);
-  return t != nullptr && t->hooked == 0 && (ip < library_begin || ip >= library_end);
+  return t != nullptr && t->hooked == 0 && weft_locks_held == 0 && (ip < library_begin || ip >= library_end);
 }
 
 void run_natively(int sig, siginfo_t* info, void* context) {

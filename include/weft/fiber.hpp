@@ -69,6 +69,7 @@ class fiber {
   /// On a thread that has no hub yet, this makes one for it.
   /// @return false if @p by passed first, or there is no fiber. A fiber that joins itself waits for ever: it returns
   ///         false at once instead.
+  /// @throws cancelled  the calling fiber was cancelled
   bool join(deadline by = deadline::never()) const { return block_ != nullptr && detail::join_fiber(block_, by); }
 
   /// Whether the fiber has ended.
@@ -115,9 +116,11 @@ requires(!std::is_same_v<std::decay_t<F>, fiber_attributes>) fiber spawn(F&& fun
 }
 
 namespace this_fiber {
-/// Lets the other ready fibers of this hub run first. Looks at I/O and timers every 64 switches at the latest.
-void yield() noexcept;
+/// Lets the other ready fibers of this hub run first. Looks at I/O and timers every 64 switches at the latest. A
+/// cancellation point.
+void yield();
 /// Waits until @p by. Other fibers run meanwhile. On a thread that has no hub yet, this makes one for it.
+/// @throws cancelled  the fiber was cancelled
 void sleep_until(deadline by);
 template <class Rep, class Period>
 void sleep_for(std::chrono::duration<Rep, Period> wait) {

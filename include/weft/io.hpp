@@ -13,6 +13,7 @@ namespace weft {
 ///
 /// On a thread that has no hub yet, this makes one for it.
 /// @return false if @p by passed first
+/// @throws cancelled and what else cancels the fiber
 /// @throws std::system_error when memory or, for the hub, descriptors are short
 bool wait_readable(int fd, deadline by = deadline::never());
 /// The same for writing and for the end of a connect.

@@ -7,11 +7,24 @@
 #include "base/list.hpp"
 #include "context/sanitizer.hpp"
 #include "context/stack.hpp"
+#include "weft/detail/cancel_record.hpp"
+#include "weft/park.hpp"
 
 namespace weft::core {
 
 class hub;
 struct fiber;
+
+using weft::cancelled_wait;
+using weft::interrupted;
+using weft::timed_out;
+using weft::unpark;
+using weft::wake_reason;
+using weft::waker;
+using weft::woken;
+
+/// Throws the exception of a kill.
+void raise_kill(detail::cancel_record& record);
 
 /// What a hub is asked to do by another thread: put into its inbox, run on its own OS thread. The sender keeps the
 /// storage alive until it has run.
@@ -22,6 +35,12 @@ struct message {
 
 struct fiber_message : message {
   fiber* owner = nullptr;
+};
+
+/// What a fiber knows of its cancel records without looking at them.
+enum cancel_bit : std::uint8_t {
+  cancel_linked = 1,  // there are some
+  cancel_noted = 2,   // one of them, or the kill, has become due
 };
 
 enum class fiber_state : std::uint8_t {
@@ -42,15 +61,9 @@ enum class wait_kind : std::uint8_t {
   outside,  // another process or the kernel may end it: signals, shared futexes, children
 };
 
-/// Why a park ended. Others than these are the waker's own.
-enum wake_reason : int {
-  woken = 0,
-  timed_out = 1,    // the deadline passed
-  interrupted = 2,  // `interrupt` was called: a signal for the fiber
-};
-
 /// The control block of a fiber. Type-stable memory: a stale pointer still points to some fiber's block, whose epoch
-/// then differs. Everything but the atomics is touched only on the OS thread of its home hub.
+/// then differs. An OS thread without a hub has one too, whose `home` is null (core/thread_park.hpp). Everything but the
+/// atomics is touched only on the OS thread of its home hub.
 struct fiber : base::list_link {  // linked into its hub's list of all fibers
   // -- what a switch touches
   void* sp = nullptr;       // the saved Boost context while it does not run
@@ -62,13 +75,16 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   bool light = true;               // shares its hub's thread-local storage
   bool interruptible = false;      // the present park ends by `interrupt`
   bool interrupt_pending = false;  // noted while it could not end one
+  bool cancellable = false;        // the present park ends by a record of `records` that is due
+  std::uint8_t cancels = 0;        // cancel_bit
   std::uint8_t reason = 0;         // why the last park ended
   wait_kind wait = wait_kind::none;
-  bool show_stack = false;            // it runs for a moment only to print where it is parked
-  volatile std::uint16_t hooked = 0;  // > 0: inside Weft; not to be preempted
-  std::int64_t due = 0;               // this park's deadline
-  std::int64_t armed = 0;             // the point its entry in the timer heap stands at
-  std::uint32_t heap_slot = 0;        // its place in that heap, + 1; 0: none
+  bool show_stack = false;                   // it runs for a moment only to print where it is parked
+  volatile std::uint16_t hooked = 0;         // > 0: inside Weft; not to be preempted
+  std::int64_t due = 0;                      // this park's deadline
+  std::int64_t armed = 0;                    // the point its entry in the timer heap stands at
+  std::uint32_t heap_slot = 0;               // its place in that heap, + 1; 0: none
+  detail::cancel_record* records = nullptr;  // what may cancel it, innermost first, but for `kill`
   // -- cold
   std::atomic<std::uint64_t> remote_wake{0};  // epoch << 8 | reason, from other threads
   std::atomic<bool> in_inbox{false};
@@ -78,7 +94,10 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   fiber_message wake_message;
   fiber_message interrupt_message;
   fiber_message launch_message;
-  fiber_message drop_message;  // gives the block back to its hub
+  fiber_message drop_message;    // gives the block back to its hub
+  fiber_message cancel_message;  // asks the hub to look at the records
+  std::atomic<bool> cancel_posted{false};
+  detail::cancel_record kill{raise_kill, *this};
   context::stack stack;
   context::sanitizer_state sanitizer;
   void (*run)(fiber&) noexcept = nullptr;        // its body, on its own stack
@@ -93,24 +112,21 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   /// wakers (the messages, their flags, the epoch's count) goes on unchanged: so a block never leaves its hub.
   void renew() noexcept {
     state = fiber_state::unstarted;
-    interruptible = interrupt_pending = false;
+    interruptible = interrupt_pending = cancellable = false;
+    cancels = 0;
     wait = wait_kind::none;
     hooked = 0;
     due = armed = 0;
     heap_slot = 0;
     ended.store(false, std::memory_order_relaxed);
+    records = nullptr;
+    kill.withdraw();
     joiners = nullptr;
     wait_object = nullptr;
     name[0] = 0;
     spacing = context::default_stack_spacing;
     ++epoch;
   }
-};
-
-/// Names one park of one fiber. Waking it twice, or after the fiber has gone on, does nothing.
-struct waker {
-  fiber* target;
-  std::uint64_t epoch;
 };
 
 }  // namespace weft::core

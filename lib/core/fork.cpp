@@ -33,6 +33,7 @@ void move_to_fresh_hub(fiber& survivor) noexcept {
   survivor.joiners = nullptr;
   survivor.in_inbox.store(false, std::memory_order_relaxed);
   survivor.interrupt_posted.store(false, std::memory_order_relaxed);
+  survivor.cancel_posted.store(false, std::memory_order_relaxed);
   adopt_thread(*h, survivor);
 }
 

@@ -5,8 +5,10 @@
 #include "base/clock.hpp"
 #include "context/jump.hpp"
 #include "context/thread_pointer.hpp"
+#include "core/cancel.hpp"
 #include "core/dump.hpp"
 #include "core/fork.hpp"
+#include "core/thread_park.hpp"
 #include "weft/fiber.hpp"
 
 __thread weft::core::hub* weft_this_hub = nullptr;
@@ -137,6 +139,12 @@ void run_interrupt_message(message& m, hub&) noexcept {
   interrupt_here(f);
 }
 
+void run_cancel_message(message& m, hub&) noexcept {
+  fiber& f = *static_cast<fiber_message&>(m).owner;
+  f.cancel_posted.store(false, std::memory_order_seq_cst);
+  look_at_requests(f);
+}
+
 void enqueue_new(fiber& f, hub& h) noexcept {
   const bool unstarted = f.state == fiber_state::unstarted;
   h.all.push_back(&f);
@@ -181,21 +189,39 @@ __attribute__((always_inline)) inline void yield_on(hub& h) noexcept {
 
 __attribute__((noinline)) void switch_to(hub& h, fiber& to) noexcept { switch_between(h, *h.current, to); }
 
-int park(waker w, std::int64_t due_ns, wait_kind kind, const void* object, bool interruptible) noexcept {
+namespace {
+
+__attribute__((always_inline)) inline int park_in(waker w, std::int64_t due_ns, wait_kind kind, const void* object,
+                                                  bool interruptible, bool cancellable) noexcept {
   hub& h = *weft_this_hub;
   fiber& f = *w.target;
-  WEFT_ASSERT(&f == h.current && f.wait == wait_kind::none);
+  WEFT_ASSERT(f.wait == wait_kind::none);
+  WEFT_REQUIRE(&f == h.current);
   if (f.epoch != w.epoch) return f.reason;  // woken already
   if (interruptible && f.interrupt_pending) {
     f.interrupt_pending = false;
     ++f.epoch;
     return interrupted;
   }
+  bool record_is_first = false;
+  if (cancellable) {
+    cancellable = !is_unwinding(h, f);
+    if (__builtin_expect(f.cancels != 0 && cancellable, 0)) {
+      const cancel_view seen = view_records(f);
+      if (seen.requested != nullptr) {
+        ++f.epoch;
+        return cancelled_wait;
+      }
+      record_is_first = seen.earliest < due_ns;
+      if (record_is_first) due_ns = seen.earliest;
+    }
+  }
   f.due = due_ns;
   if (due_ns != timers::never && !h.deadlines.arm(f)) due_ns = timers::never;
   f.wait = kind;
   f.wait_object = object;
   f.interruptible = interruptible;
+  f.cancellable = cancellable;
   f.state = fiber_state::parked;
   const bool outside = kind != wait_kind::object;
   if (outside) h.awaited.store(h.awaited.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -205,23 +231,18 @@ int park(waker w, std::int64_t due_ns, wait_kind kind, const void* object, bool 
   f.wait = wait_kind::none;
   f.due = timers::never;
   WEFT_ASSERT(f.epoch != w.epoch);
+  if (record_is_first && f.reason == timed_out) return cancelled_wait;
   return f.reason;
 }
 
-void unpark(waker w, int reason) noexcept {
-  fiber& f = *w.target;
-  hub* home = f.home;
-  if (home == weft_this_hub) {
-    wake_here(f, w.epoch, reason);
-    return;
-  }
-  const std::uint64_t word = w.epoch << 8 | static_cast<unsigned>(reason);
-  std::uint64_t seen = f.remote_wake.load(std::memory_order_relaxed);
-  do {
-    // Never let a late or second waker hide the first of the present park.
-    if (w.epoch <= seen >> 8) return;
-  } while (!f.remote_wake.compare_exchange_weak(seen, word, std::memory_order_seq_cst));
-  if (!f.in_inbox.exchange(true, std::memory_order_seq_cst)) home->post(f.wake_message);
+}  // namespace
+
+int park(waker w, std::int64_t due_ns, wait_kind kind, const void* object, bool interruptible) noexcept {
+  return park_in(w, due_ns, kind, object, interruptible, false);
+}
+
+int park_cancellable(waker w, std::int64_t due_ns, wait_kind kind, const void* object) noexcept {
+  return park_in(w, due_ns, kind, object, false, true);
 }
 
 void interrupt(fiber& f) noexcept {
@@ -267,6 +288,7 @@ void hub::fire_timers() noexcept {
   if (deadlines.count() == 0) return;
   const std::int64_t now = base::monotonic_ns();
   while (fiber* f = deadlines.pop(now)) {
+    if (__builtin_expect(f->records != nullptr, 0)) fire_records(*f, now);
     if (f->state != fiber_state::parked || f->due == timers::never) continue;
     if (f->due > now) {
       deadlines.arm(*f);
@@ -278,10 +300,12 @@ void hub::fire_timers() noexcept {
 
 void prepare_messages(fiber& f) noexcept {
   if (f.wake_message.owner != nullptr) return;  // a reused block: its messages may be under way even now
-  f.wake_message.owner = f.interrupt_message.owner = f.drop_message.owner = f.launch_message.owner = &f;
+  f.wake_message.owner = f.interrupt_message.owner = f.drop_message.owner = f.launch_message.owner =
+      f.cancel_message.owner = &f;
   f.wake_message.run = run_wake_message;
   f.interrupt_message.run = run_interrupt_message;
   f.launch_message.run = run_launch_message;
+  f.cancel_message.run = run_cancel_message;
 }
 
 void launch(fiber& f) noexcept {
@@ -310,10 +334,31 @@ void finish() noexcept {
 
 }  // namespace weft::core
 
+void weft::unpark(waker w, int reason) noexcept {
+  core::fiber& f = *w.target;
+  core::hub* const home = f.home;
+  if (home == weft_this_hub && home != nullptr) {
+    core::wake_here(f, w.epoch, reason);
+    return;
+  }
+  if (home == nullptr) return core::unpark_thread(w, reason);
+  const std::uint64_t word = w.epoch << 8 | static_cast<unsigned>(reason);
+  std::uint64_t seen = f.remote_wake.load(std::memory_order_relaxed);
+  do {
+    // Never let a late or second waker hide the first of the present park.
+    if (w.epoch <= seen >> 8) return;
+  } while (!f.remote_wake.compare_exchange_weak(seen, word, std::memory_order_seq_cst));
+  if (!f.in_inbox.exchange(true, std::memory_order_seq_cst)) home->post(f.wake_message);
+}
+
 namespace weft::this_fiber {
 
-void yield() noexcept {
-  if (core::hub* mine = weft_this_hub) core::yield_on(*mine);
+void yield() {
+  core::hub* const mine = weft_this_hub;
+  if (mine == nullptr) return;
+  core::fiber& f = *mine->current;
+  core::yield_on(*mine);
+  if (__builtin_expect((f.cancels & core::cancel_noted) != 0, 0)) core::throw_if_cancelled(*mine, f);
 }
 
 }  // namespace weft::this_fiber

@@ -25,9 +25,10 @@ inline waker prepare_park() noexcept {
 /// @return a wake_reason, or what the waker said.
 int park(waker w, std::int64_t due_ns, wait_kind kind, const void* object, bool interruptible = false) noexcept;
 
-/// Ends the park that @p w names, if it still stands, with @p reason. From any thread, and from signal handlers of a
-/// thread without a hub. Never switches.
-void unpark(waker w, int reason = woken) noexcept;
+/// The same, ended also by a record that cancels what the fiber does: a cancellation point of the library. Not for hooks.
+int park_cancellable(waker w, std::int64_t due_ns, wait_kind kind, const void* object) noexcept;
+
+// Ended by weft::unpark (weft/park.hpp): from any thread, and from signal handlers of a thread without a hub.
 
 /// Ends the present park of @p f with `interrupted` if it is interruptible, else the next one that is.
 void interrupt(fiber& f) noexcept;

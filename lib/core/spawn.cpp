@@ -100,16 +100,23 @@ void remove_joiner(fiber& target, join_waiter& w) noexcept {
   }
 }
 
-bool join_here(fiber& target, std::int64_t due) noexcept {
+bool join_here(fiber& target, std::int64_t due) {
   join_waiter w;
   w.who = prepare_park();
   add_joiner(target, w);
-  if (park(w.who, due, wait_kind::object, &target) == woken) return true;
+  const int ended = park_cancellable(w.who, due, wait_kind::object, &target);
+  if (ended == woken) return true;
   remove_joiner(target, w);
+  if (ended == cancelled_wait) throw_cancelled();
   return false;
 }
 
-bool join_from_afar(fiber& target, std::int64_t due) noexcept {
+struct withdrawal : message {
+  join_waiter* what = nullptr;
+  waker who{};  // of its own: the end may be reading the other one
+};
+
+bool join_from_afar(fiber& target, std::int64_t due) {
   join_waiter w;
   w.target = &target;
   w.who = prepare_park();
@@ -122,23 +129,23 @@ bool join_from_afar(fiber& target, std::int64_t due) noexcept {
     }
   };
   target.home->post(w);
-  if (park(w.who, due, wait_kind::object, &target) == woken) return true;
+  const int ended = park_cancellable(w.who, due, wait_kind::object, &target);
+  if (ended == woken) return true;
   // The node may stand in the list, the end be under way, or even the message above: the fiber's hub takes the node out,
   // behind all that, and confirms.
-  struct withdrawal : message {
-    join_waiter* of = nullptr;
-    waker who{};  // of its own: the end may be reading the other one
-  } back;
-  back.of = &w;
+  withdrawal back;
+  back.what = &w;
   back.who = prepare_park();
   back.run = [](message& m, hub&) noexcept {
-    const auto& asked = static_cast<withdrawal&>(m);
-    remove_joiner(*asked.of->target, *asked.of);
-    unpark(asked.who);
+    auto& b = static_cast<withdrawal&>(m);
+    remove_joiner(*b.what->target, *b.what);
+    unpark(b.who);
   };
   target.home->post(back);
   park(back.who, timers::never, wait_kind::object, &target);
-  return target.ended.load(std::memory_order_acquire);
+  if (target.ended.load(std::memory_order_acquire)) return true;
+  if (ended == cancelled_wait) throw_cancelled();
+  return false;
 }
 
 }  // namespace
@@ -212,7 +219,8 @@ namespace weft::this_fiber {
 
 void sleep_until(deadline by) {
   core::local_hub();
-  core::park(core::prepare_park(), by.ns(), core::wait_kind::sleep, nullptr);
+  const int ended = core::park_cancellable(core::prepare_park(), by.ns(), core::wait_kind::sleep, nullptr);
+  if (ended == core::cancelled_wait) throw_cancelled();
 }
 
 std::uint64_t get_id() noexcept { return weft_this_hub == nullptr ? 0 : core::self().id; }

@@ -22,11 +22,12 @@ void timers::sift_up(std::size_t at, entry e) noexcept {
 }
 
 void timers::sift_down(std::size_t at, entry e) noexcept {
+  const std::size_t end = count();
   for (;;) {
     const std::size_t first = at * 4 + 1;
-    if (first >= count_) break;
+    if (first >= end) break;
     std::size_t least = first;
-    for (std::size_t child = first + 1; child < first + 4 && child < count_; ++child) {
+    for (std::size_t child = first + 1; child < first + 4 && child < end; ++child) {
       if (heap_[child].due < heap_[least].due) least = child;
     }
     if (heap_[least].due >= e.due) break;
@@ -43,7 +44,8 @@ bool timers::arm(fiber& f) noexcept {
     sift_up(f.heap_slot - 1, {f.due, &f});
     return true;
   }
-  if (count_ == room_) {
+  const std::size_t last = count();
+  if (last == room_) {
     const std::size_t room = room_ == 0 ? 64 : room_ * 2;
     void* grown = base::reallocate(heap_, room * sizeof(entry));
     if (grown == nullptr) return false;
@@ -51,14 +53,17 @@ bool timers::arm(fiber& f) noexcept {
     room_ = room;
   }
   f.armed = f.due;
-  sift_up(count_++, {f.due, &f});
+  set_count(last + 1);
+  sift_up(last, {f.due, &f});
   return true;
 }
 
 void timers::remove(std::size_t at) noexcept {
   heap_[at].owner->heap_slot = 0;
-  const entry last = heap_[--count_];
-  if (at == count_) return;
+  const std::size_t end = count() - 1;
+  const entry last = heap_[end];
+  set_count(end);
+  if (at == end) return;
   if (at > 0 && heap_[(at - 1) / 4].due > last.due) {
     sift_up(at, last);
   } else {
@@ -71,7 +76,7 @@ void timers::drop(fiber& f) noexcept {
 }
 
 fiber* timers::pop(std::int64_t now) noexcept {
-  if (count_ == 0 || heap_[0].due > now) return nullptr;
+  if (count() == 0 || heap_[0].due > now) return nullptr;
   fiber* owner = heap_[0].owner;
   remove(0);
   return owner;

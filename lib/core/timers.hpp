@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -23,8 +24,9 @@ class timers {
   /// The next fiber whose entry has come up by @p now, its entry taken out; or nullptr.
   fiber* pop(std::int64_t now) noexcept;
   /// When the earliest entry comes up; `never` when there is none.
-  std::int64_t next() const noexcept { return count_ == 0 ? never : heap_[0].due; }
-  std::size_t count() const noexcept { return count_; }
+  std::int64_t next() const noexcept { return count() == 0 ? never : heap_[0].due; }
+  /// From any thread.
+  std::size_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
 
  private:
   struct entry {
@@ -35,9 +37,10 @@ class timers {
   void sift_up(std::size_t at, entry e) noexcept;
   void sift_down(std::size_t at, entry e) noexcept;
   void remove(std::size_t at) noexcept;
+  void set_count(std::size_t n) noexcept { count_.store(n, std::memory_order_relaxed); }
 
   entry* heap_ = nullptr;
-  std::size_t count_ = 0;
+  std::atomic<std::size_t> count_{0};
   std::size_t room_ = 0;
 };
 

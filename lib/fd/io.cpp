@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: MIT
 #include "weft/io.hpp"
 
+#include <poll.h>
+
 #include <cerrno>
 #include <system_error>
 
+#include "base/syscall.hpp"
 #include "core/local_hub.hpp"
 #include "fd/watch.hpp"
+#include "weft/park.hpp"
 
 namespace weft {
 
 namespace {
 
+// The timers come before the events of a look at the kernel, and a deadline that has passed means "try".
+bool is_ready(int fd, fd::direction dir) noexcept {
+  pollfd asked{fd, static_cast<short>(dir == fd::direction::read ? POLLIN : POLLOUT), 0};
+  return base::raw_syscall(SYS_poll, &asked, 1, 0) > 0;
+}
+
 bool wait_for(int fd, fd::direction dir, deadline by) {
   core::local_hub();
   fd::watch* w = fd::pin(fd);
   if (w == nullptr) throw std::system_error(ENOMEM, std::generic_category(), "weft: waiting for a descriptor");
-  const fd::outcome end = fd::wait(*w, dir, by.ns(), false);
+  const fd::outcome end = fd::wait_cancellable(*w, dir, by.ns());
   fd::unpin(*w);
-  return end != fd::outcome::timed_out;
+  if (end == fd::outcome::cancelled) throw_cancelled();
+  return end != fd::outcome::timed_out || is_ready(fd, dir);
 }
 
 }  // namespace

@@ -191,6 +191,8 @@ outcome outcome_of(int reason) noexcept {
       return outcome::timed_out;
     case core::interrupted:
       return outcome::interrupted;
+    case core::cancelled_wait:
+      return outcome::cancelled;
     case closed_reason:
       return outcome::closed;
     default:
@@ -283,6 +285,15 @@ outcome wait(watch& w, direction dir, std::int64_t due_ns, bool interruptible, b
   n.exclusive = exclusive;
   add_waiter(w, dir, n);
   const int reason = core::park(n.who, due_ns, core::wait_kind::fd, &w, interruptible);
+  remove_waiter(w, n);
+  return outcome_of(reason);
+}
+
+outcome wait_cancellable(watch& w, direction dir, std::int64_t due_ns) noexcept {
+  waiter n;
+  n.who = core::prepare_park();
+  add_waiter(w, dir, n);
+  const int reason = core::park_cancellable(n.who, due_ns, core::wait_kind::fd, &w);
   remove_waiter(w, n);
   return outcome_of(reason);
 }

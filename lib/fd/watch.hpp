@@ -20,6 +20,7 @@ enum class outcome : std::uint8_t {
   timed_out,    ///< the deadline passed
   interrupted,  ///< a signal for the fiber
   closed,       ///< the descriptor was closed by `close_waking`
+  cancelled,    ///< what the fiber does is being cancelled: call `throw_cancelled`
 };
 
 /// One fiber that waits for one direction of one descriptor; on its stack.
@@ -77,6 +78,9 @@ void remove_waiter(watch& w, waiter& n) noexcept;
 
 /// Waits for one direction of a pinned watch. Readiness is a hint: try, and wait again.
 outcome wait(watch& w, direction dir, std::int64_t due_ns, bool interruptible, bool exclusive = true) noexcept;
+
+/// The same as a cancellation point of the library.
+outcome wait_cancellable(watch& w, direction dir, std::int64_t due_ns) noexcept;
 
 /// Waits until @p fd may be ready. The plain form for callers that have no signals and no descriptors closed under them.
 outcome wait_fd(int fd, direction dir, std::int64_t due_ns, bool interruptible = false) noexcept;

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#include "core/cancel.hpp"
+
+#include "base/check.hpp"
+#include "base/clock.hpp"
+#include "core/local_hub.hpp"
+#include "core/scheduler.hpp"
+#include "weft/cancelled.hpp"
+
+namespace weft::core {
+
+struct record_access {
+  using record = detail::cancel_record;
+  static fiber*& owner(record& r) noexcept { return r.owner_; }
+  static record*& outer(record& r) noexcept { return r.outer_; }
+  static std::int64_t& due(record& r) noexcept { return r.due_; }
+  static bool shields(const record& r) noexcept { return r.shield_; }
+  static bool take_request(record& r) noexcept { return !r.requested_.exchange(true, std::memory_order_acq_rel); }
+  static void raise(record& r) { r.raise_(r); }
+};
+
+namespace {
+
+using access = record_access;
+
+// The outermost record that is due at @p now and not hidden.
+detail::cancel_record* find_due(fiber& f, std::int64_t now) noexcept {
+  detail::cancel_record* found = nullptr;
+  for (detail::cancel_record* r = f.records; r != nullptr; r = access::outer(*r)) {
+    if (r->requested() || access::due(*r) <= now) found = r;
+    if (access::shields(*r)) return found;
+  }
+  return f.kill.requested() ? &f.kill : found;
+}
+
+// Brings the fiber's bits up to date after a record has gone or was thrown.
+void renew_bits(fiber& f) noexcept {
+  bool noted = f.kill.requested();
+  std::int64_t now = 0;
+  for (detail::cancel_record* r = f.records; r != nullptr && !noted; r = access::outer(*r)) {
+    if (access::due(*r) != timers::never && now == 0) now = base::monotonic_ns();
+    noted = r->requested() || access::due(*r) <= now;
+  }
+  f.cancels = static_cast<std::uint8_t>((f.records != nullptr ? cancel_linked : 0) | (noted ? cancel_noted : 0));
+}
+
+[[noreturn]] void throw_record(fiber& f, detail::cancel_record& r) {
+  r.withdraw();
+  access::due(r) = timers::never;
+  renew_bits(f);
+  access::raise(r);
+  __builtin_unreachable();
+}
+
+// Places an entry for the record's deadline, also for a fiber that never parks: the hub then leaves a note.
+void arm_record(fiber& f, std::int64_t due) noexcept {
+  if (due == timers::never) return;
+  const std::int64_t kept = f.due;
+  f.due = due;
+  f.home->deadlines.arm(f);
+  f.due = kept;
+}
+
+}  // namespace
+
+void raise_kill(detail::cancel_record&) { throw cancelled(); }
+
+cancel_view view_records(fiber& f) noexcept {
+  cancel_view seen;
+  for (detail::cancel_record* r = f.records; r != nullptr; r = access::outer(*r)) {
+    if (r->requested()) seen.requested = r;
+    if (access::due(*r) < seen.earliest) seen.earliest = access::due(*r);
+    if (access::shields(*r)) return seen;
+  }
+  if (f.kill.requested()) seen.requested = &f.kill;
+  return seen;
+}
+
+void look_at_requests(fiber& f) noexcept {
+  f.cancels |= cancel_noted;
+  if (f.state != fiber_state::parked || !f.cancellable || view_records(f).requested == nullptr) return;
+  unpark({&f, f.epoch}, cancelled_wait);
+}
+
+void ask_to_look(fiber& f) noexcept {
+  if (f.home == weft_this_hub) {
+    look_at_requests(f);
+    return;
+  }
+  if (!f.cancel_posted.exchange(true, std::memory_order_seq_cst)) f.home->post(f.cancel_message);
+}
+
+void fire_records(fiber& f, std::int64_t now) noexcept {
+  std::int64_t next = timers::never;
+  for (detail::cancel_record* r = f.records; r != nullptr; r = access::outer(*r)) {
+    const std::int64_t due = access::due(*r);
+    if (due <= now) {
+      f.cancels |= cancel_noted;
+    } else if (due < next) {
+      next = due;
+    }
+  }
+  arm_record(f, next);
+}
+
+void throw_if_cancelled(hub& h, fiber& f) {
+  if (is_unwinding(h, f)) return;
+  if (detail::cancel_record* r = find_due(f, base::monotonic_ns())) throw_record(f, *r);
+}
+
+}  // namespace weft::core
+
+namespace weft {
+
+void throw_cancelled() {
+  core::hub* const h = weft_this_hub;
+  WEFT_REQUIRE(h != nullptr && !core::is_unwinding(*h, *h->current));
+  core::fiber& f = *h->current;
+  detail::cancel_record* const r = core::find_due(f, base::monotonic_ns());
+  WEFT_REQUIRE(r != nullptr);
+  core::throw_record(f, *r);
+}
+
+namespace detail {
+
+using core::access;
+
+void cancel_record::enter(deadline by) {
+  WEFT_REQUIRE(!entered());
+  core::local_hub();
+  core::fiber& f = core::self();
+  owner_ = &f;
+  outer_ = f.records;
+  f.records = this;
+  f.cancels |= core::cancel_linked;
+  set_deadline(by);
+}
+
+void cancel_record::leave() noexcept {
+  if (!entered()) return;
+  core::fiber& f = *owner_;
+  cancel_record** at = &f.records;
+  while (*at != this) {
+    WEFT_REQUIRE(*at != nullptr);
+    at = &(*at)->outer_;
+  }
+  *at = outer_;
+  owner_ = nullptr;
+  withdraw();
+  core::renew_bits(f);
+}
+
+void cancel_record::set_deadline(deadline by) noexcept {
+  WEFT_REQUIRE(entered());
+  due_ = by.ns();
+  core::arm_record(*owner_, due_);
+}
+
+void cancel_record::request() noexcept {
+  core::fiber* const f = owner_;
+  if (f == nullptr) return;
+  if (access::take_request(*this)) core::ask_to_look(*f);
+}
+
+}  // namespace detail
+}  // namespace weft
