@@ -43,6 +43,8 @@ class spinlock {
     std::atomic_signal_fence(std::memory_order_seq_cst);
     weft_locks_held = weft_locks_held - 1;
   }
+  /// A glance. Who sees it unlocked sees all that its last holder did.
+  bool locked() const noexcept { return word_.load(std::memory_order_acquire) != 0; }
 
  private:
   std::atomic<std::uint32_t> word_{0};
