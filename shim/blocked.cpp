@@ -4,13 +4,15 @@
 #include <errno.h>
 
 #include "base/clock.hpp"
+#include "shim/helper.hpp"
 
 namespace weft::shim {
 
 long blocked::wait(fd::direction dir) noexcept {
-  if (watch_ == nullptr) {
-    watch_ = fd::pin(fd_);
-    if (watch_ == nullptr) return -ENOMEM;
+  if (!hold_.taken()) {
+    const long error = hold_.take(fd_, generation_);
+    if (error == -ESTALE) return start_over();
+    if (error != 0) return error;
     const fd::kind k = slot_.what();
     if (call_.resume_due != 0) {
       due_ = call_.resume_due;
@@ -19,20 +21,35 @@ long blocked::wait(fd::direction dir) noexcept {
       if (limit > 0) due_ = base::monotonic_ns() + limit;
     }
   }
-  switch (fd::wait(*watch_, dir, due_, /*interruptible=*/true)) {
+  switch (hold_.wait(dir, due_, /*interruptible=*/true)) {
     case fd::outcome::woken:
       return fd() >= 0 ? 0 : -EBADF;
     case fd::outcome::timed_out:
       return -EAGAIN;
     case fd::outcome::closed:
       return -EBADF;
+    case fd::outcome::stale:
+      return start_over();
     default:
-      break;
+      break;  // interrupted
   }
   if (due_ == core::timers::never) return restart_sys;
   // With a time limit set, a handler ends the call whatever its SA_RESTART says (signal(7); sock_intr_errno in include/net/sock.h).
   call_.resume_due = due_;
   return restart_nohand;
+}
+
+// The number was closed before the wait began: as if the call had come later, and what it then stands for counts.
+long blocked::start_over() noexcept {
+  if (due_ != core::timers::never) call_.resume_due = due_;
+  return restart_always;
+}
+
+long blocked::offload_call() noexcept {
+  call on = call_;
+  on.args[0] = static_cast<unsigned long>(static_cast<unsigned>(fd()));
+  hold_.rest();
+  return offload(on);
 }
 
 }  // namespace weft::shim

@@ -11,26 +11,33 @@ namespace weft::shim {
 /// A call that would have blocked on a descriptor: waits as often as needed. Costs nothing until the first `wait`.
 class blocked {
  public:
-  blocked(call& c, fd::slot& s, int fd) noexcept : call_(c), slot_(s), fd_(fd) {}
-  blocked(const blocked&) = delete;
-  blocked& operator=(const blocked&) = delete;
-  ~blocked() {
-    if (watch_ != nullptr) fd::unpin(*watch_);
-  }
+  blocked(call& c, fd::slot& s, int fd) noexcept : blocked(c, s, fd, c.generation) {}
+  /// For another descriptor than the call's first. @param generation  of its slot, from before the first try
+  blocked(call& c, fd::slot& s, int fd, std::uint32_t generation) noexcept
+      : call_(c), slot_(s), fd_(fd), generation_(generation) {}
 
   /// The descriptor to try again on: another one than the program's if that was closed meanwhile.
-  int fd() const noexcept { return watch_ == nullptr ? fd_ : fd::fd_of(*watch_); }
+  int fd() const noexcept { return hold_.taken() ? hold_.fd() : fd_; }
+
+  /// Whether it has waited. Then the number may be another file's by now: only `fd` is sure.
+  bool has_waited() const noexcept { return hold_.taken(); }
 
   /// Waits until the direction may be ready.
   /// @return 0: try again. Else what the call returns if nothing was done yet: -EAGAIN when SO_RCVTIMEO or SO_SNDTIMEO
   ///         has passed, or a restart code.
   long wait(fd::direction dir) noexcept;
 
+  /// The call as the program made it, on `fd`, by an OS thread that waits in it.
+  long offload_call() noexcept;
+
  private:
+  long start_over() noexcept;
+
   call& call_;
   fd::slot& slot_;
   int fd_;
-  fd::watch* watch_ = nullptr;
+  std::uint32_t generation_;
+  fd::hold hold_;
   std::int64_t due_ = core::timers::never;
 };
 
@@ -39,6 +46,7 @@ class blocked {
 inline fd::slot* slot_for(call& c, int fd, long& result) noexcept {
   fd::slot* s = fd::find(fd);
   if (__builtin_expect(s != nullptr, 1)) {
+    c.generation = s->generation.load(std::memory_order_acquire);
     const fd::kind k = s->what();
     if (__builtin_expect(k != fd::kind::unknown && k != fd::kind::plain, 1)) return s;
     if (s->has(fd::slot::reserved)) {

@@ -10,8 +10,9 @@ namespace weft::shim {
 struct call {
   long nr;
   unsigned long args[6];
-  frame* at;                    ///< the registers of the code that made it; nullptr when Weft makes it for the program
-  std::int64_t resume_due = 0;  ///< set by a handler that returned restart_block: when its wait ends, for the next try
+  frame* at;                     ///< the registers of the code that made it; nullptr when Weft makes it for the program
+  std::uint32_t generation = 0;  ///< of its descriptor's slot, from before the first try; see `slot_for`
+  std::int64_t resume_due = 0;   ///< set by a handler that returned restart_block: when its wait ends, for the next try
 
   int fd() const noexcept { return static_cast<int>(args[0]); }
   template <class T>
@@ -31,6 +32,7 @@ using handler = long (*)(call&) noexcept;
 // include/linux/errno.h: never seen by a program. The dispatcher runs the signal's handlers and then makes the call
 // again or returns EINTR, as the kernel's signal code does (arch/x86/kernel/signal.c, handle_signal).
 inline constexpr long restart_sys = -512;     ///< ERESTARTSYS: again if every handler that ran has SA_RESTART
+inline constexpr long restart_always = -513;  ///< ERESTARTNOINTR: again in any case
 inline constexpr long restart_nohand = -514;  ///< ERESTARTNOHAND: again only if no handler ran
 inline constexpr long restart_block = -516;   ///< ERESTART_RESTARTBLOCK: as above; what remains of a time-out counts
 

@@ -22,27 +22,25 @@ long collect(int fd, const call& c) noexcept {
 
 long wait_for_events(call& c, std::int64_t due) noexcept {
   if (signal_is_due()) return restart_nohand;
-  fd::watch* w = fd::pin(c.fd());
-  if (w == nullptr) return -ENOMEM;
-  long result = 0;
+  fd::hold held;
+  const long error = held.take(c.fd(), c.generation);
+  if (error == -ENOMEM) return error;
+  c.resume_due = due;
+  if (error != 0) return restart_always;
   for (;;) {
-    const fd::outcome o = fd::wait(*w, fd::direction::read, due, /*interruptible=*/true);
-    if (o == fd::outcome::interrupted) {
-      // With a handler the call ends with EINTR, whatever its SA_RESTART says; without one nobody is to notice.
-      c.resume_due = due;
-      result = restart_nohand;
-      break;
-    }
-    result = fd::fd_of(*w) < 0 ? -EBADF : collect(fd::fd_of(*w), c);
-    if (result != 0 || o == fd::outcome::timed_out) break;
+    const fd::outcome o = held.wait(fd::direction::read, due, /*interruptible=*/true);
+    if (o == fd::outcome::stale) return restart_always;
+    // With a handler the call ends with EINTR, whatever its SA_RESTART says; without one nobody is to notice.
+    if (o == fd::outcome::interrupted) return restart_nohand;
+    const long result = held.fd() < 0 ? -EBADF : collect(held.fd(), c);
+    if (result != 0 || o == fd::outcome::timed_out) return result;
   }
-  fd::unpin(*w);
-  return result;
 }
 
 // @param due  0: do not wait
 long wait_masked(call& c, std::int64_t due, const void* mask, unsigned long size) noexcept {
   if (const long error = set_wait_mask(mask, size)) return error;
+  if (const fd::slot* s = fd::find(c.fd())) c.generation = s->generation.load(std::memory_order_acquire);
   long result = fd::is_reserved(c.fd()) ? -EBADF : collect(c.fd(), c);
   if (result == 0 && due != 0) result = wait_for_events(c, due);
   return restore_wait_mask(mask, result);

@@ -151,8 +151,7 @@ long write_vectors(call& c, slot& s, int fd, const iovec* from, unsigned long ve
     } else if (result != -EAGAIN) {
       return done > 0 ? static_cast<long>(done) : result;
     }
-    if (done == 0 && fd::is_nonblocking(s, fd)) return pass(c);
-    if (done > 0 && fd::is_nonblocking(s, fd)) return static_cast<long>(done);
+    if (!b.has_waited() && fd::is_nonblocking(s, fd)) return done > 0 ? static_cast<long>(done) : pass(c);
     if (const long stop = b.wait(direction::write)) return done > 0 ? static_cast<long>(done) : stop;
   }
 }

@@ -21,17 +21,20 @@ namespace {
 // @return poll's value, or -EINTR for a signal
 long poll_until(pollfd* fds, unsigned long count, std::int64_t due) noexcept {
   if (signal_is_due()) return -EINTR;
-  wait_set set;
-  for (unsigned long i = 0; i < count; ++i) {
-    pollfd one;
-    if (!copy_in(one, fds + i)) return -EFAULT;
-    if (one.fd >= 0) set.add(one.fd, static_cast<unsigned short>(one.events));
-  }
   for (;;) {
-    const fd::outcome o = set.wait(due);
-    if (o == fd::outcome::interrupted) return -EINTR;
-    const long result = poll_now(fds, count);
-    if (result != 0 || o == fd::outcome::timed_out) return result;
+    wait_set set;
+    for (unsigned long i = 0; i < count; ++i) {
+      pollfd one;
+      if (!copy_in(one, fds + i)) return -EFAULT;
+      if (one.fd >= 0) set.add(one.fd, static_cast<unsigned short>(one.events));
+    }
+    fd::outcome o;
+    do {
+      o = set.wait(due);
+      if (o == fd::outcome::interrupted) return -EINTR;
+      const long result = poll_now(fds, count);
+      if (result != 0 || o == fd::outcome::timed_out) return result;
+    } while (o != fd::outcome::stale);
   }
 }
 

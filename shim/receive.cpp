@@ -148,7 +148,9 @@ long sys_recvmmsg(call& c) noexcept {
       if ((flags & MSG_WAITFORONE) != 0 || base::monotonic_ns() >= due) break;
       continue;
     }
-    if (result != -EAGAIN || fd::is_nonblocking(*s, c.fd())) return got > 0 ? static_cast<long>(got) : result;
+    if (result != -EAGAIN || (!b.has_waited() && fd::is_nonblocking(*s, c.fd()))) {
+      return got > 0 ? static_cast<long>(got) : result;
+    }
     if (const long stop = b.wait(direction::read)) return got > 0 ? static_cast<long>(got) : stop;
   }
   if (c.args[4] != 0 && due != core::timers::never) {

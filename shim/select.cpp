@@ -96,13 +96,16 @@ class bit_sets {
 
 long select_until(bit_sets& sets, std::int64_t due) noexcept {
   if (signal_is_due()) return restart_nohand;
-  wait_set set;
-  sets.add_to(set);
   for (;;) {
-    const fd::outcome o = set.wait(due);
-    if (o == fd::outcome::interrupted) return restart_nohand;
-    const long result = sets.look();
-    if (result != 0 || o == fd::outcome::timed_out) return result;
+    wait_set set;
+    sets.add_to(set);
+    fd::outcome o;
+    do {
+      o = set.wait(due);
+      if (o == fd::outcome::interrupted) return restart_nohand;
+      const long result = sets.look();
+      if (result != 0 || o == fd::outcome::timed_out) return result;
+    } while (o != fd::outcome::stale);
   }
 }
 

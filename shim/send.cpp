@@ -85,7 +85,7 @@ long send(call& c, slot& s, int fd, const void* from, unsigned long length, int 
     } else if (result != -EAGAIN) {
       return sent > 0 ? static_cast<long>(sent) : finish(s, result, flags);
     } else if (!stream && ++tries == tries_of_datagrams) {
-      return offload(c);
+      return b.offload_call();
     }
   }
   return static_cast<long>(sent);
@@ -123,7 +123,7 @@ long send_message(call& c, slot& s, int fd, const msghdr& message, int flags) no
     } else if (result != -EAGAIN) {
       return sent > 0 ? static_cast<long>(sent) : finish(s, result, flags);
     } else if (!stream && ++tries == tries_of_datagrams && c.nr != SYS_sendmmsg) {
-      return offload(c);
+      return b.offload_call();
     }
   }
   return static_cast<long>(sent);

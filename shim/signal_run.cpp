@@ -21,7 +21,7 @@ constexpr int autodisarm = static_cast<int>(1U << 31);  // SS_AUTODISARM
 std::uint64_t stack_pointer() noexcept { return reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)); }
 
 bool is_restart(long result) noexcept {
-  return result == restart_sys || result == restart_nohand || result == restart_block;
+  return result == restart_sys || result == restart_always || result == restart_nohand || result == restart_block;
 }
 
 void restore_mask(thread& t) noexcept {
@@ -149,7 +149,7 @@ long deliver_signals(call& c, long result, bool& again) {
   again = false;
   delivery d;
   if (next_signal(t, d)) {
-    again = result == restart_sys && (d.act.flags & SA_RESTART) != 0;
+    again = result == restart_always || (result == restart_sys && (d.act.flags & SA_RESTART) != 0);
     if (interrupted && !again) result = -EINTR;
     // The kernel has moved the program back onto its instruction when a call is to be made again.
     const std::uint64_t ip = again ? c.at->ret - 2 : c.at->ret;

@@ -74,24 +74,30 @@ long sys_splice(call& c) noexcept {
     if ((c.args[flags_at] & SPLICE_F_NONBLOCK) != 0 || !is_pipe(in)) return pass(c);
     return offload(c);
   }
-  const int out = c.nr == SYS_tee ? c.arg<int>(1) : c.arg<int>(2);
+  const int out_at = c.nr == SYS_tee ? 1 : 2;
+  const int out = c.arg<int>(out_at);
   const unsigned flags_at = c.nr == SYS_tee ? 3 : 5;
   const bool in_blocks = is_pipe(in);
   const bool out_blocks = is_pipe(out);
   const bool known = (in_blocks || is_plain(in)) && (out_blocks || is_plain(out));
   if (!known) return offload(c);
   if ((c.args[flags_at] & SPLICE_F_NONBLOCK) != 0) return pass(c);
+  slot* const from = fd::find(in);
+  slot* const to = fd::find(out);
+  if (from == nullptr || to == nullptr) return offload(c);
+  blocked source(c, *from, in, from->generation.load(std::memory_order_acquire));
+  blocked target(c, *to, out, to->generation.load(std::memory_order_acquire));
   call now = c;
   now.args[flags_at] |= SPLICE_F_NONBLOCK;
   for (;;) {
+    now.args[0] = static_cast<unsigned>(source.fd());
+    now.args[out_at] = static_cast<unsigned>(target.fd());
     const long result = pass(now);
     if (result != -EAGAIN) return result;
-    slot* s = fd::find(in_blocks ? in : out);
-    pollfd p{in, POLLIN, 0};
+    pollfd p{source.fd(), POLLIN, 0};
     const bool wait_out = out_blocks && (!in_blocks || poll_now(&p, 1) != 0);
-    if (wait_out) s = fd::find(out);
-    if (s == nullptr || fd::is_nonblocking(*s, wait_out ? out : in)) return result;
-    blocked b(c, *s, wait_out ? out : in);
+    blocked& b = wait_out ? target : source;
+    if (!b.has_waited() && fd::is_nonblocking(wait_out ? *to : *from, b.fd())) return result;
     if (const long stop = b.wait(wait_out ? direction::write : direction::read)) return stop;
   }
 }

@@ -50,6 +50,8 @@ void wait_set::add(int fd, unsigned events) noexcept {
       entries_[count_++] = {w, fd, events, {}};
       return;
     }
+    stale_ = !fd::is_open(fd);
+    if (stale_) return;
   }
   if (!by_epoll_) use_epoll();
   add_to_epoll(fd, events);
@@ -85,6 +87,7 @@ void wait_set::add_to_epoll(int fd, unsigned events) noexcept {
 }
 
 fd::outcome wait_set::wait(std::int64_t due_ns) noexcept {
+  if (stale_) return fd::outcome::stale;
   if (by_epoll_ && epoll_watch_ != nullptr)
     return fd::wait(*epoll_watch_, direction::read, due_ns, /*interruptible=*/true);
   const core::waker who = core::prepare_park();
@@ -104,17 +107,13 @@ fd::outcome wait_set::wait(std::int64_t due_ns) noexcept {
     if (soon < due) due = soon;
   }
   const int reason = core::park(who, due, count_ == 0 ? core::wait_kind::sleep : core::wait_kind::fd, this, true);
+  bool current = true;
   for (int i = 0; i < count_; ++i) {
-    for (fd::waiter& n : entries_[i].waiters) fd::remove_waiter(*entries_[i].watch, n);
+    for (fd::waiter& n : entries_[i].waiters) current = fd::remove_waiter(*entries_[i].watch, n) && current;
   }
-  switch (reason) {
-    case core::timed_out:
-      return due == due_ns ? fd::outcome::timed_out : fd::outcome::woken;
-    case core::interrupted:
-      return fd::outcome::interrupted;
-    default:
-      return fd::outcome::woken;
-  }
+  if (reason == core::interrupted) return fd::outcome::interrupted;
+  if (reason == core::timed_out && due == due_ns) return fd::outcome::timed_out;
+  return current ? fd::outcome::woken : fd::outcome::stale;
 }
 
 }  // namespace weft::shim

@@ -20,6 +20,7 @@ class wait_set {
   void add(int fd, unsigned events) noexcept;
 
   /// Waits until one of them may be ready. Where no epoll could be had it returns `woken` after a while.
+  /// @return `stale` if one of the numbers was closed: the set is of no use any more.
   fd::outcome wait(std::int64_t due_ns) noexcept;
 
  private:
@@ -37,6 +38,7 @@ class wait_set {
   entry entries_[room];
   int count_ = 0;
   bool by_epoll_ = false;
+  bool stale_ = false;  // a number was closed behind the caller's look
   int epoll_ = -1;
   fd::watch* epoll_watch_ = nullptr;
 };

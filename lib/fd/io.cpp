@@ -8,6 +8,7 @@
 
 #include "base/syscall.hpp"
 #include "core/local_hub.hpp"
+#include "fd/table.hpp"
 #include "fd/watch.hpp"
 #include "weft/park.hpp"
 
@@ -24,6 +25,7 @@ bool is_ready(int fd, fd::direction dir) noexcept {
 bool wait_for(int fd, fd::direction dir, deadline by) {
   core::local_hub();
   fd::watch* w = fd::pin(fd);
+  if (w == nullptr && !fd::is_open(fd)) return true;  // a system call will tell
   if (w == nullptr) throw std::system_error(ENOMEM, std::generic_category(), "weft: waiting for a descriptor");
   const fd::outcome end = fd::wait_cancellable(*w, dir, by.ns());
   fd::unpin(*w);

@@ -105,6 +105,8 @@ kind learn(slot& s, int fd) noexcept {
   return asked;
 }
 
+bool is_open(int fd) noexcept { return !base::is_error(base::raw_syscall(SYS_fcntl, fd, F_GETFD)); }
+
 bool is_sole(const slot& s) noexcept {
   return s.has(slot::sole) && s.made_in.load(std::memory_order_relaxed) == shares.load(std::memory_order_relaxed);
 }
@@ -112,7 +114,7 @@ bool is_sole(const slot& s) noexcept {
 void note_made(int fd, kind what, bool nonblocking) noexcept {
   slot* s = find(fd);
   if (s == nullptr) return;
-  if (s->attached.load(std::memory_order_relaxed) != nullptr) before_close(fd);  // closed in a way that we did not see
+  lose(fd);  // closed in a way that we did not see, or a wait for it began in the midst of its close
   s->made_in.store(shares.load(std::memory_order_relaxed), std::memory_order_relaxed);
   s->flags.store(static_cast<std::uint32_t>(what) | slot::sole | (nonblocking ? slot::nonblocking : slot::blocking),
                  std::memory_order_relaxed);

@@ -41,7 +41,7 @@ struct alignas(64) slot {
     closing = 8192,         ///< between the end of what is known and the kernel's close: nothing may be kept
   };
   std::atomic<std::uint32_t> flags{0};
-  std::atomic<std::uint32_t> generation{0};  ///< counts the closings of this number
+  std::atomic<std::uint32_t> generation{0};  ///< counts the beginning and the end of each closing
   std::atomic<watch*> attached{nullptr};     ///< its readiness, see watch.hpp
   std::atomic<std::int64_t> receive_ns{0};   ///< 0: no limit
   std::atomic<std::int64_t> send_ns{0};
@@ -64,6 +64,9 @@ kind learn(slot& s, int fd) noexcept;
 
 /// Whether its description is surely nobody else's.
 bool is_sole(const slot& s) noexcept;
+
+/// Whether the number stands for anything.
+bool is_open(int fd) noexcept;
 
 /// A descriptor has been made and is nobody else's.
 void note_made(int fd, kind what, bool nonblocking) noexcept;

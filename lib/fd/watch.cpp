@@ -16,7 +16,9 @@ namespace weft::fd {
 
 namespace {
 
-constexpr int closed_reason = 16;  // a wake's reason beside core's own
+// A wake's reasons beside core's own.
+constexpr int closed_reason = 16;
+constexpr int stale_reason = 17;
 
 // An armed watcher whose event nobody waits for is left alone this often: the one just woken may be about to come back,
 // and to stop a watcher costs two epoll_ctl.
@@ -54,9 +56,10 @@ watch* take_watch(int fd) noexcept {
     w->drop_message.run = run_drop;
   }
   const std::lock_guard guard(w->lock);
-  w->gone = w->shut = w->copied = w->arm_asked = false;
+  w->gone = w->shut = w->lost = w->copied = w->arm_asked = false;
   w->fd = fd;
   w->users = 0;
+  w->busy.store(0, std::memory_order_relaxed);
   w->home = core::this_hub();
   for (watch::side& s : w->sides) {
     s.placed = s.armed = false;
@@ -77,9 +80,10 @@ void give_watch(watch& w) noexcept {
   free_watches = &w;
 }
 
-// On the home hub, under the lock.
+// On the home hub, under the lock. Not between the beginning of a close and the copy: the number may be another file's when
+// the loop comes to register it. Who gives the copy asks again.
 void arm(watch& w, watch::side& s) noexcept {
-  if (s.armed || w.fd < 0) return;
+  if (s.armed || w.fd < 0 || (w.gone && !w.copied)) return;
   if (!s.placed) {
     s.set(w.fd, s.dir, on_event);
     s.placed = true;
@@ -195,72 +199,30 @@ outcome outcome_of(int reason) noexcept {
       return outcome::cancelled;
     case closed_reason:
       return outcome::closed;
+    case stale_reason:
+      return outcome::stale;
     default:
       return outcome::woken;
   }
 }
 
-// Takes the number from its watch. @return the watch, no longer found by anybody, or nullptr if there is none
-watch* detach(int fd) noexcept {
-  slot* s = peek(fd);
-  if (s == nullptr || s->has(slot::reserved)) return nullptr;
-  const bool sole = is_sole(*s);
-  s->flags.store(slot::closing, std::memory_order_relaxed);
-  s->generation.fetch_add(1, std::memory_order_acq_rel);
-  watch* w = s->attached.exchange(nullptr, std::memory_order_acq_rel);
-  if (w != nullptr) {
-    bool registered = false;
-    {
-      const std::lock_guard guard(w->lock);
-      w->gone = true;
-      for (const watch::side& side : w->sides) registered = registered || side.placed;
-      // A copy that the watch's users are about to get keeps the description alive.
-      registered = registered && (!sole || w->users > 0);
+// Under the lock.
+void wake_all(watch& w, int reason) noexcept {
+  for (watch::side& s : w.sides) {
+    core::waker woken[16];
+    for (int n; (n = take_waiters(s, woken, 16, true)) > 0;) {
+      for (int i = 0; i < n; ++i) core::unpark(woken[i], reason);
     }
-    if (registered) w->home->events.forget(fd);
-  }
-  return w;
-}
-
-}  // namespace
-
-watch* pin(int fd) noexcept {
-  slot* s = find(fd);
-  if (s == nullptr) return nullptr;
-  for (;;) {
-    watch* w = s->attached.load(std::memory_order_acquire);
-    if (w == nullptr) {
-      watch* fresh = take_watch(fd);
-      if (fresh == nullptr) return nullptr;
-      if (!s->attached.compare_exchange_strong(w, fresh, std::memory_order_acq_rel)) {
-        give_watch(*fresh);
-        continue;
-      }
-      w = fresh;
-    }
-    const std::lock_guard guard(w->lock);
-    if (w->gone || s->attached.load(std::memory_order_relaxed) != w) continue;
-    ++w->users;
-    return w;
   }
 }
 
-void unpin(watch& w) noexcept {
-  bool last;
-  {
-    const std::lock_guard guard(w.lock);
-    last = --w.users == 0 && w.gone;
-  }
-  if (last) drop(w);
-}
-
-void add_waiter(watch& w, direction dir, waiter& n) noexcept {
-  watch::side& s = w.sides[static_cast<int>(dir)];
-  const std::lock_guard guard(w.lock);
-  if (w.shut) {
-    core::unpark(n.who, closed_reason);
+// Under the lock.
+void enqueue(watch& w, direction dir, waiter& n) noexcept {
+  if (w.shut || w.lost) {
+    core::unpark(n.who, w.shut ? closed_reason : stale_reason);
     return;
   }
+  watch::side& s = w.sides[static_cast<int>(dir)];
   n.queued = true;
   s.waiters.push_back(&n);
   if (w.home == core::this_hub()) s.added = w.home->polls;
@@ -272,11 +234,163 @@ void add_waiter(watch& w, direction dir, waiter& n) noexcept {
   }
 }
 
-void remove_waiter(watch& w, waiter& n) noexcept {
-  const std::lock_guard guard(w.lock);
+// Under the lock.
+void dequeue(waiter& n) noexcept {
   if (!n.queued) return;
   n.unlink();
   n.queued = false;
+}
+
+void give_up(watch& w) noexcept {
+  bool last;
+  {
+    const std::lock_guard guard(w.lock);
+    last = --w.users == 0 && w.gone;
+  }
+  if (last) drop(w);
+}
+
+// The watch has left its slot, where a close was in the way of its making: nobody can say which file its users mean.
+void lose(watch& w) noexcept {
+  {
+    const std::lock_guard guard(w.lock);
+    ++w.users;
+    w.gone = w.lost = true;
+    __atomic_store_n(&w.fd, -1, __ATOMIC_RELEASE);
+    ask_to_arm(w);  // stops the watchers
+    wake_all(w, stale_reason);
+  }
+  give_up(w);
+}
+
+// @return the watch of the number as it was at `generation`, pinned; nullptr with `error` 0 if it was closed since
+watch* pin_at(slot& s, int fd, std::uint32_t generation, long& error) noexcept {
+  error = 0;
+  for (;;) {
+    watch* w = s.attached.load(std::memory_order_acquire);
+    if (w == nullptr) {
+      watch* fresh = take_watch(fd);
+      if (fresh == nullptr) {
+        error = -ENOMEM;
+        return nullptr;
+      }
+      if (!s.attached.compare_exchange_strong(w, fresh, std::memory_order_seq_cst)) {
+        give_watch(*fresh);
+        continue;
+      }
+      // A close counts, then looks for a watch: one of the two of us sees the other.
+      if (s.generation.load(std::memory_order_seq_cst) != generation) {
+        w = fresh;
+        if (s.attached.compare_exchange_strong(w, nullptr, std::memory_order_seq_cst)) lose(*fresh);
+        return nullptr;
+      }
+      w = fresh;
+    }
+    const std::lock_guard guard(w->lock);
+    if (s.generation.load(std::memory_order_seq_cst) != generation) return nullptr;
+    if (w->gone || s.attached.load(std::memory_order_relaxed) != w) continue;
+    ++w->users;
+    return w;
+  }
+}
+
+// Takes the number from its watch, which nobody finds any more then.
+// @return the watch, pinned, or nullptr if there is none
+watch* detach(int fd) noexcept {
+  slot* s = peek(fd);
+  if (s == nullptr || s->has(slot::reserved)) return nullptr;
+  const bool sole = is_sole(*s);
+  s->flags.store(slot::closing, std::memory_order_relaxed);
+  s->generation.fetch_add(1, std::memory_order_seq_cst);
+  watch* w = s->attached.exchange(nullptr, std::memory_order_seq_cst);
+  if (w == nullptr) return nullptr;
+  bool registered = false;
+  {
+    const std::lock_guard guard(w->lock);
+    w->gone = true;
+    for (const watch::side& side : w->sides) registered = registered || side.placed;
+    // A copy that the watch's users are about to get keeps the description alive.
+    registered = registered && (!sole || w->users > 0);
+    ++w->users;
+  }
+  if (registered) w->home->events.forget(fd);
+  return w;
+}
+
+// Lets the calls end that are on their way to the kernel with the number.
+void await_calls(const watch& w) noexcept {
+  for (int i = 0; w.busy.load(std::memory_order_acquire) > 0; ++i) {
+    if (i < 100) {
+      __builtin_ia32_pause();
+    } else {
+      base::raw_syscall(SYS_sched_yield);
+    }
+  }
+}
+
+}  // namespace
+
+watch* pin(int fd) noexcept {
+  slot* s = find(fd);
+  if (s == nullptr) return nullptr;
+  for (;;) {
+    const std::uint32_t generation = s->generation.load(std::memory_order_seq_cst);
+    // A watch is made for a file that exists: one of a free number would be found by whoever gets that number next.
+    if (s->attached.load(std::memory_order_acquire) == nullptr && !is_open(fd)) return nullptr;
+    long error;
+    watch* w = pin_at(*s, fd, generation, error);
+    if (w != nullptr || error != 0) return w;
+  }
+}
+
+void unpin(watch& w) noexcept { give_up(w); }
+
+void add_waiter(watch& w, direction dir, waiter& n) noexcept {
+  const std::lock_guard guard(w.lock);
+  enqueue(w, dir, n);
+}
+
+bool remove_waiter(watch& w, waiter& n) noexcept {
+  const std::lock_guard guard(w.lock);
+  dequeue(n);
+  return !w.gone;
+}
+
+long hold::take(int fd, std::uint32_t generation) noexcept {
+  slot* s = find(fd);
+  if (s == nullptr) return -ENOMEM;
+  long error;
+  watch_ = pin_at(*s, fd, generation, error);
+  return watch_ != nullptr ? 0 : error != 0 ? error : -ESTALE;
+}
+
+outcome hold::wait(direction dir, std::int64_t due_ns, bool interruptible) noexcept {
+  watch& w = *watch_;
+  waiter n;
+  n.who = core::prepare_park();
+  {
+    const std::lock_guard guard(w.lock);
+    if (busy_) w.busy.fetch_sub(1, std::memory_order_release);
+    enqueue(w, dir, n);
+  }
+  const int reason = core::park(n.who, due_ns, core::wait_kind::fd, &w, interruptible);
+  const std::lock_guard guard(w.lock);
+  dequeue(n);
+  w.busy.fetch_add(1, std::memory_order_relaxed);
+  busy_ = true;
+  return outcome_of(reason);
+}
+
+void hold::rest() noexcept {
+  if (!busy_) return;
+  const std::lock_guard guard(watch_->lock);
+  watch_->busy.fetch_sub(1, std::memory_order_release);
+  busy_ = false;
+}
+
+void hold::release() noexcept {
+  rest();
+  unpin(*watch_);
 }
 
 outcome wait(watch& w, direction dir, std::int64_t due_ns, bool interruptible, bool exclusive) noexcept {
@@ -309,26 +423,20 @@ outcome wait_fd(int fd, direction dir, std::int64_t due_ns, bool interruptible) 
 void before_close(int fd) noexcept {
   watch* w = detach(fd);
   if (w == nullptr) return;
-  bool unused;
   {
     const std::lock_guard guard(w->lock);
-    unused = w->users == 0;
-    if (!unused) {
+    if (w->users > 1) {
       const int copy = private_copy(fd);
       __atomic_store_n(&w->fd, copy < 0 ? -1 : copy, __ATOMIC_RELEASE);
       w->copied = copy >= 0;
       // On its home the watchers are stopped and, where somebody waits, armed for the copy. If there is none the waiters
       // must look for themselves.
       ask_to_arm(*w);
-      for (watch::side& s : w->sides) {
-        core::waker lost[16];
-        for (int n; copy < 0 && (n = take_waiters(s, lost, 16, true)) > 0;) {
-          for (int i = 0; i < n; ++i) core::unpark(lost[i]);
-        }
-      }
+      if (copy < 0) wake_all(*w, core::woken);
     }
   }
-  if (unused) drop(*w);
+  await_calls(*w);
+  unpin(*w);
 }
 
 void after_close(int fd) noexcept {
@@ -336,26 +444,27 @@ void after_close(int fd) noexcept {
   if (s == nullptr) return;
   std::uint32_t expected = slot::closing;
   s->flags.compare_exchange_strong(expected, 0, std::memory_order_relaxed);
+  s->generation.fetch_add(1, std::memory_order_seq_cst);
+  lose(fd);
+}
+
+void lose(int fd) noexcept {
+  slot* s = peek(fd);
+  if (s == nullptr || s->attached.load(std::memory_order_seq_cst) == nullptr) return;
+  if (watch* w = s->attached.exchange(nullptr, std::memory_order_seq_cst)) lose(*w);
 }
 
 long close_waking(int fd) noexcept {
-  watch* w = detach(fd);
-  if (w != nullptr) {
-    bool unused;
+  if (watch* w = detach(fd)) {
     {
       const std::lock_guard guard(w->lock);
-      unused = w->users == 0;
       w->shut = true;
       __atomic_store_n(&w->fd, -1, __ATOMIC_RELEASE);
-      if (!unused) ask_to_arm(*w);  // stops the watchers
-      for (watch::side& s : w->sides) {
-        core::waker woken[16];
-        for (int n; (n = take_waiters(s, woken, 16, true)) > 0;) {
-          for (int i = 0; i < n; ++i) core::unpark(woken[i], closed_reason);
-        }
-      }
+      if (w->users > 1) ask_to_arm(*w);  // stops the watchers
+      wake_all(*w, closed_reason);
     }
-    if (unused) drop(*w);
+    await_calls(*w);
+    unpin(*w);
   }
   const long result = base::raw_syscall(SYS_close, fd);
   after_close(fd);

@@ -16,6 +16,7 @@
 #include "core/scheduler.hpp"
 #include "fd/table.hpp"
 #include "weft/fiber.hpp"
+#include "weft/io.hpp"
 
 namespace weft::fd {
 namespace {
@@ -33,7 +34,7 @@ class watching : public testing::Test {
   }
   static void close_noted(int fd) {
     before_close(fd);
-    close(fd);
+    ::close(fd);
     after_close(fd);
   }
   int ends[2];
@@ -55,7 +56,7 @@ TEST_F(watching, a_descriptor_that_becomes_ready_wakes_who_waits) {
 // and libev would take it for a bug and abort.
 TEST_F(watching, a_descriptor_closed_before_the_kernel_was_asked_wakes_who_waits) {
   const int fd = dup(ends[0]);
-  const fiber closer = spawn([fd] { close(fd); });
+  const fiber closer = spawn([fd] { ::close(fd); });
   EXPECT_EQ(wait_fd(fd, direction::read, never), outcome::woken);
   closer.join();
   EXPECT_EQ(fcntl(fd, F_GETFD), -1);
@@ -133,7 +134,7 @@ TEST_F(watching, a_number_used_anew_is_another_descriptor) {
     EXPECT_EQ(write(fds[1], "z", 1), 1);
     close_noted(fds[0]);
     close_noted(fds[1]);
-    close(copy);
+    ::close(copy);
   }
 }
 
@@ -199,6 +200,115 @@ TEST_F(watching, hubs_share_a_descriptor) {
   }
   for (std::thread& t : threads) t.join();
   EXPECT_EQ(taken.load(), messages);
+}
+
+// A wait that begins between the two halves of a close is for a file that nobody can name; whoever gets the number next must
+// not find its watch.
+TEST_F(watching, a_wait_in_the_midst_of_a_close_looks_anew) {
+  int pair[2];
+  ASSERT_EQ(pipe2(pair, O_NONBLOCK), 0);
+  before_close(pair[0]);
+  outcome o = outcome::woken;
+  const fiber late = spawn([&] { o = wait_fd(pair[0], direction::read, never); });
+  this_fiber::yield();
+  this_fiber::sleep_for(std::chrono::milliseconds(1));  // the loop has registered it
+  ::close(pair[0]);
+  const int reused = eventfd(0, EFD_NONBLOCK);
+  ASSERT_EQ(reused, pair[0]);
+  after_close(pair[0]);
+  late.join();
+  EXPECT_EQ(o, outcome::stale);
+  std::uint64_t value = 0;
+  const fiber reader = spawn([&] {
+    while (read(reused, &value, sizeof value) < 0) EXPECT_EQ(wait_fd(reused, direction::read, never), outcome::woken);
+  });
+  this_fiber::yield();
+  const std::uint64_t seven = 7;
+  EXPECT_EQ(write(reused, &seven, sizeof seven), 8);
+  reader.join();
+  EXPECT_EQ(value, 7U);
+  close_noted(reused);
+  close_noted(pair[1]);
+}
+
+TEST_F(watching, a_call_that_tried_before_a_close_does_not_wait_for_what_came_behind_it) {
+  int fds[2];
+  ASSERT_EQ(pipe2(fds, O_NONBLOCK), 0);
+  const std::uint32_t generation = find(fds[0])->generation.load();
+  close_noted(fds[0]);
+  ASSERT_EQ(eventfd(1, EFD_NONBLOCK), fds[0]);
+  hold late;
+  EXPECT_EQ(late.take(fds[0], generation), -ESTALE);
+  EXPECT_FALSE(late.taken());
+  {
+    hold now;
+    EXPECT_EQ(now.take(fds[0], find(fds[0])->generation.load()), 0);
+    EXPECT_EQ(now.wait(direction::read, never, false), outcome::woken);
+  }
+  for (const int fd : fds) close_noted(fd);
+}
+
+TEST_F(watching, a_number_that_is_nobodys_has_no_watch) {
+  const int fd = eventfd(0, EFD_NONBLOCK);
+  close_noted(fd);
+  EXPECT_EQ(pin(fd), nullptr);
+  EXPECT_TRUE(wait_readable(fd));
+}
+
+// A number that gets another file without a close that was seen.
+TEST_F(watching, what_waits_for_a_lost_number_looks_anew) {
+  outcome o = outcome::woken;
+  const fiber f = spawn([&] { o = wait_fd(ends[0], direction::read, never); });
+  this_fiber::yield();
+  ::close(ends[0]);
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+  ASSERT_EQ(pair[0], ends[0]);
+  for (const int fd : pair) note_made(fd, kind::stream, true);
+  f.join();
+  EXPECT_EQ(o, outcome::stale);
+  close_noted(pair[1]);
+}
+
+// Waits begin and end on other hubs at every moment of the close of their number.
+TEST_F(watching, hubs_close_what_others_begin_and_end_to_wait_for) {
+  constexpr int hubs = 2, rounds = 20'000;
+  std::atomic<int> number{-1};
+  std::atomic<bool> over{false};
+  std::atomic<bool> finished{false};
+  std::vector<std::thread> threads;
+  for (int h = 0; h < hubs; ++h) {
+    threads.emplace_back([&] {
+      core::local_hub();
+      while (!over.load()) {
+        const int fd = number.load();
+        if (fd >= 0) wait_fd(fd, direction::read, base::monotonic_ns());
+      }
+      // A hub lives as long as others may have their watchers there.
+      while (!finished.load()) this_fiber::sleep_for(std::chrono::milliseconds(1));
+    });
+  }
+  for (int i = 0; i < rounds; ++i) {
+    const int fd = eventfd(0, EFD_NONBLOCK);
+    ASSERT_GE(fd, 0);
+    number.store(fd);
+    if (i % 16 == 0) this_fiber::yield();
+    close_noted(fd);
+  }
+  over.store(true);
+  int fds[2];
+  ASSERT_EQ(pipe2(fds, O_NONBLOCK), 0);
+  const fiber reader = spawn([&] {
+    char c = 0;
+    while (read(fds[0], &c, 1) != 1) wait_fd(fds[0], direction::read, never);
+    EXPECT_EQ(c, 'x');
+  });
+  this_fiber::yield();
+  EXPECT_EQ(write(fds[1], "x", 1), 1);
+  reader.join();
+  for (const int fd : fds) close_noted(fd);
+  finished.store(true);
+  for (std::thread& t : threads) t.join();
 }
 
 }  // namespace
