@@ -39,6 +39,8 @@ class address {
   /// From a numeric IP address without a port: "10.0.0.1", "::1", "fe80::1%eth0", "fe80::1%2".
   /// @throws std::invalid_argument  it is none. Names of hosts are not looked up here
   static address ip(std::string_view text, std::uint16_t port);
+  /// The same, but nothing instead of an exception.
+  static std::optional<address> try_ip(std::string_view text, std::uint16_t port);
   /// Every address of this machine, for listening. @p family is AF_INET or AF_INET6; an IPv6 listener takes IPv4
   /// connections too unless IPV6_V6ONLY is set.
   static address any(int family, std::uint16_t port) noexcept;

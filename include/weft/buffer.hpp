@@ -4,16 +4,21 @@
 #include <cstddef>
 #include <iterator>
 #include <type_traits>
+#include <utility>
 
 namespace weft {
 
 namespace detail {
-// std::data of it points to elements that may be taken byte by byte. void (Asio's buffers) is not among them.
-template <class Range>
+// An element that itself points to memory: a range of those is a sequence of buffers and never taken byte by byte.
+template <class Element>
+concept points_elsewhere = std::is_pointer_v<Element> || requires(Element element) {
+  element.data();
+  element.size();
+};
+template <class Range, class Element = std::remove_pointer_t<decltype(std::data(std::declval<Range&>()))>>
 concept plain_bytes = requires(Range& range) {
-  std::data(range);
   std::size(range);
-  requires std::is_trivially_copyable_v<std::remove_pointer_t<decltype(std::data(range))>>;
+  requires std::is_trivially_copyable_v<Element> && !points_elsewhere<std::remove_cv_t<Element>>;
 };
 template <class Range>
 concept writable_bytes =

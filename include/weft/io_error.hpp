@@ -20,6 +20,10 @@ enum class io_errc {
 const std::error_category& io_category() noexcept;
 inline std::error_code make_error_code(io_errc code) noexcept { return {static_cast<int>(code), io_category()}; }
 
+namespace detail {
+[[noreturn]] void throw_error(std::error_code ec, const char* what);
+}  // namespace detail
+
 }  // namespace weft
 
 template <>

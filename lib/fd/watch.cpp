@@ -294,9 +294,10 @@ watch* pin_at(slot& s, int fd, std::uint32_t generation, long& error) noexcept {
   }
 }
 
-// Takes the number from its watch, which nobody finds any more then.
+// Takes the number from its watch, which nobody finds any more then. @param copied  the users of the watch get a copy of the
+// description, which keeps it alive
 // @return the watch, pinned, or nullptr if there is none
-watch* detach(int fd) noexcept {
+watch* detach(int fd, bool copied) noexcept {
   slot* s = peek(fd);
   if (s == nullptr || s->has(slot::reserved)) return nullptr;
   const bool sole = is_sole(*s);
@@ -309,8 +310,7 @@ watch* detach(int fd) noexcept {
     const std::lock_guard guard(w->lock);
     w->gone = true;
     for (const watch::side& side : w->sides) registered = registered || side.placed;
-    // A copy that the watch's users are about to get keeps the description alive.
-    registered = registered && (!sole || w->users > 0);
+    registered = registered && (!sole || (copied && w->users > 0));
     ++w->users;
   }
   if (registered) w->home->events.forget(fd);
@@ -421,7 +421,7 @@ outcome wait_fd(int fd, direction dir, std::int64_t due_ns, bool interruptible) 
 }
 
 void before_close(int fd) noexcept {
-  watch* w = detach(fd);
+  watch* w = detach(fd, true);
   if (w == nullptr) return;
   {
     const std::lock_guard guard(w->lock);
@@ -454,18 +454,22 @@ void lose(int fd) noexcept {
   if (watch* w = s->attached.exchange(nullptr, std::memory_order_seq_cst)) lose(*w);
 }
 
-long close_waking(int fd) noexcept {
-  if (watch* w = detach(fd)) {
-    {
-      const std::lock_guard guard(w->lock);
-      w->shut = true;
-      __atomic_store_n(&w->fd, -1, __ATOMIC_RELEASE);
-      if (w->users > 1) ask_to_arm(*w);  // stops the watchers
-      wake_all(*w, closed_reason);
-    }
-    await_calls(*w);
-    unpin(*w);
+void shut_waking(int fd, std::uint32_t pins) noexcept {
+  watch* w = detach(fd, false);
+  if (w == nullptr) return;
+  {
+    const std::lock_guard guard(w->lock);
+    w->shut = true;
+    __atomic_store_n(&w->fd, -1, __ATOMIC_RELEASE);
+    if (w->users > pins + 1) ask_to_arm(*w);  // stops the watchers
+    wake_all(*w, closed_reason);
   }
+  await_calls(*w);
+  unpin(*w);
+}
+
+long close_waking(int fd) noexcept {
+  shut_waking(fd, 0);
   const long result = base::raw_syscall(SYS_close, fd);
   after_close(fd);
   return result;

@@ -125,5 +125,8 @@ void after_close(int fd) noexcept;
 void lose(int fd) noexcept;
 /// Closes a descriptor of Weft's own sockets: those who wait for it wake with `closed`.
 long close_waking(int fd) noexcept;
+/// Its first part, before the kernel's close and `after_close`: the number is nobody's any more. @p pins of the caller's own
+/// may still stand; the watchers go on until the last of all is undone.
+void shut_waking(int fd, std::uint32_t pins) noexcept;
 
 }  // namespace weft::fd

@@ -49,26 +49,6 @@ bool to_binary(int family, std::string_view text, Binary& out) {
   return inet_pton(family, copy, &out) == 1;
 }
 
-std::optional<address> try_ip(std::string_view text, std::uint16_t port) {
-  sockaddr_in v4{};
-  if (to_binary(AF_INET, text, v4.sin_addr)) {
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    return address::from_native(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
-  }
-  sockaddr_in6 v6{};
-  if (const std::size_t mark = text.find('%'); mark != text.npos) {
-    const auto scope = scope_of(text.substr(mark + 1));
-    if (!scope) return std::nullopt;
-    v6.sin6_scope_id = *scope;
-    text = text.substr(0, mark);
-  }
-  if (!to_binary(AF_INET6, text, v6.sin6_addr)) return std::nullopt;
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(port);
-  return address::from_native(reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
-}
-
 address make_unix(const char* bytes, std::size_t count, std::size_t size) noexcept {
   sockaddr_un local{};
   local.sun_family = AF_UNIX;
@@ -127,6 +107,26 @@ address address::from_native(const sockaddr* from, socklen_t size) {
   std::memcpy(&a.store_, from, size);
   a.size_ = size;
   return a;
+}
+
+std::optional<address> address::try_ip(std::string_view text, std::uint16_t port) {
+  sockaddr_in v4{};
+  if (to_binary(AF_INET, text, v4.sin_addr)) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    return from_native(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
+  }
+  sockaddr_in6 v6{};
+  if (const std::size_t mark = text.find('%'); mark != text.npos) {
+    const auto scope = scope_of(text.substr(mark + 1));
+    if (!scope) return std::nullopt;
+    v6.sin6_scope_id = *scope;
+    text = text.substr(0, mark);
+  }
+  if (!to_binary(AF_INET6, text, v6.sin6_addr)) return std::nullopt;
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  return from_native(reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
 }
 
 address address::ip(std::string_view text, std::uint16_t port) {

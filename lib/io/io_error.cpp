@@ -43,4 +43,8 @@ const std::error_category& io_category() noexcept {
   return only;
 }
 
+namespace detail {
+void throw_error(std::error_code ec, const char* what) { throw std::system_error(ec, what); }
+}  // namespace detail
+
 }  // namespace weft

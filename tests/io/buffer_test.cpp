@@ -17,6 +17,9 @@ static_assert(!std::is_convertible_v<const char*, const_buffer>, "a pointer says
 static_assert(!std::is_convertible_v<const std::string&, mutable_buffer>, "constant memory is not filled");
 static_assert(!std::is_convertible_v<std::vector<std::string>&, mutable_buffer>, "objects are not bytes");
 static_assert(!std::is_convertible_v<const_buffer, mutable_buffer>);
+static_assert(!std::is_convertible_v<std::array<mutable_buffer, 2>&, mutable_buffer>, "a sequence of buffers is none");
+static_assert(!std::is_convertible_v<std::vector<std::string_view>&, const_buffer>);
+static_assert(!std::is_convertible_v<std::vector<const char*>&, const_buffer>);
 
 TEST(buffer, ranges_convert_with_their_size_in_bytes) {
   char array[8];

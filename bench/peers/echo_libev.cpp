@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// The echo server as one writes it by hand with libev: a callback for each connection, no fiber. What Weft's own is held
+// against (bench/echo_peers.py).
+#include <arpa/inet.h>
+#include <ev.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+namespace {
+
+struct connection {
+  ev_io io;  // first: libev hands out its address
+  std::size_t pending = 0;
+  std::size_t sent = 0;
+  char buffer[1024];
+};
+
+void end(struct ev_loop* loop, connection* c) {
+  ev_io_stop(loop, &c->io);
+  close(c->io.fd);
+  delete c;
+}
+
+void on_event(struct ev_loop* loop, ev_io* io, int events) {
+  auto* c = reinterpret_cast<connection*>(io);
+  if ((events & EV_READ) != 0) {
+    const ssize_t n = recv(io->fd, c->buffer, sizeof c->buffer, 0);
+    if (n < 0 && errno == EAGAIN) return;
+    if (n <= 0) return end(loop, c);
+    c->pending = static_cast<std::size_t>(n);
+    c->sent = 0;
+  }
+  while (c->sent < c->pending) {
+    const ssize_t n = send(io->fd, c->buffer + c->sent, c->pending - c->sent, MSG_NOSIGNAL);
+    if (n < 0 && errno != EAGAIN) return end(loop, c);
+    if (n < 0) {
+      if ((events & EV_WRITE) == 0) {
+        ev_io_stop(loop, io);
+        ev_io_set(io, io->fd, EV_WRITE);
+        ev_io_start(loop, io);
+      }
+      return;
+    }
+    c->sent += static_cast<std::size_t>(n);
+  }
+  if ((events & EV_WRITE) != 0) {
+    ev_io_stop(loop, io);
+    ev_io_set(io, io->fd, EV_READ);
+    ev_io_start(loop, io);
+  }
+}
+
+void on_connection(struct ev_loop* loop, ev_io* io, int) {
+  const int fd = accept4(io->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0) return;
+  auto* c = new connection;
+  ev_io_init(&c->io, on_event, fd, EV_READ);
+  ev_io_start(loop, &c->io);
+}
+
+}  // namespace
+
+int main() {
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  auto* name = reinterpret_cast<sockaddr*>(&at);
+  if (bind(listener, name, size) != 0 || listen(listener, 16384) != 0 || getsockname(listener, name, &size) != 0)
+    return 1;
+  std::printf("listening on %d\n", ntohs(at.sin_port));
+  std::fflush(stdout);
+  struct ev_loop* loop = ev_default_loop(unsigned{EVFLAG_NOENV} | unsigned{EVBACKEND_EPOLL});
+  ev_io accepting;
+  ev_io_init(&accepting, on_connection, listener, EV_READ);
+  ev_io_start(loop, &accepting);
+  ev_run(loop, 0);
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "io/crew.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "tests/io/support.hpp"
+#include "weft/cancelled.hpp"
+
+namespace weft::io {
+namespace {
+
+using namespace test;
+
+TEST(crew, has_so_many_places_and_hands_them_on_in_order) {
+  crew c(2);
+  std::vector<int> order;
+  std::vector<fiber> fibers;
+  c.take_place();
+  c.take_place();
+  for (int i = 0; i < 3; ++i) {
+    fibers.push_back(spawn([&, i] {
+      c.take_place();
+      order.push_back(i);
+    }));
+  }
+  settle();
+  EXPECT_TRUE(order.empty());
+  for (std::size_t i = 0; i < 3; ++i) {
+    c.give_place_back();
+    settle();
+    EXPECT_EQ(order.size(), i + 1);
+    EXPECT_EQ(c.size(), 2U);
+  }
+  for (const fiber& f : fibers) f.join();
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 2}));
+  c.give_place_back();
+  c.give_place_back();
+  EXPECT_EQ(c.size(), 0U);
+}
+
+TEST(crew, who_gives_up_waiting_for_a_place_has_none) {
+  crew c(1);
+  c.take_place();
+  EXPECT_TRUE(is_cancellable([&] { c.take_place(); }));
+  c.give_place_back();
+  EXPECT_EQ(c.size(), 0U);
+  EXPECT_TRUE(c.wait_for_end(0s));
+}
+
+TEST(crew, its_end_is_when_the_last_has_left) {
+  crew c(10);
+  bool leave = false;
+  c.take_place();
+  const fiber f = spawn([&] {
+    const crew::member self(c);
+    while (!leave) this_fiber::yield();
+  });
+  EXPECT_FALSE(c.wait_for_end(1ms));
+  EXPECT_EQ(c.active(), 1U);
+  EXPECT_TRUE(is_cancellable([&] { c.wait_for_end(deadline::never()); }));
+  leave = true;
+  EXPECT_TRUE(c.wait_for_end(10s));
+  EXPECT_EQ(c.active(), 0U);
+  f.join();
+}
+
+TEST(crew, a_cancellation_reaches_members_and_those_to_come) {
+  crew c(10);
+  int cancelled_ones = 0;
+  std::vector<fiber> fibers;
+  for (int i = 0; i < 3; ++i) {
+    c.take_place();
+    fibers.push_back(spawn([&] {
+      const crew::member self(c);
+      EXPECT_FALSE(c.cancelling());
+      try {
+        this_fiber::sleep_for(1h);
+      } catch (const cancelled&) {
+        ++cancelled_ones;
+      }
+    }));
+  }
+  settle();
+  c.take_place();
+  const fiber late = spawn([&] {
+    const crew::member self(c);
+    EXPECT_TRUE(c.cancelling());
+  });
+  c.cancel_all();
+  EXPECT_TRUE(c.wait_for_end(10s));
+  EXPECT_EQ(cancelled_ones, 3);
+  late.join();
+  for (const fiber& f : fibers) f.join();
+}
+
+TEST(crew, a_member_that_waits_for_the_end_does_not_wait_for_itself) {
+  crew c(2);
+  c.take_place();
+  spawn([&] {
+    const crew::member self(c);
+    EXPECT_TRUE(c.wait_for_end(10s));
+    c.cancel_all();
+    this_fiber::sleep_for(1us);  // nor does it cancel itself
+  }).join();
+}
+
+TEST(crew, fibers_of_several_hubs_make_one) {
+  crew c(5);
+  constexpr int threads = 3, each = 300;
+  std::atomic<int> inside{0}, most{0}, done{0};
+  std::vector<std::thread> hubs;
+  for (int t = 0; t < threads; ++t) {
+    hubs.emplace_back([&] {
+      std::vector<fiber> fibers;
+      for (int i = 0; i < each; ++i) {
+        c.take_place();
+        fibers.push_back(spawn([&] {
+          const crew::member self(c);
+          const int now = ++inside;
+          int seen = most.load();
+          while (now > seen && !most.compare_exchange_weak(seen, now)) {
+          }
+          this_fiber::yield();
+          --inside;
+          ++done;
+        }));
+      }
+      for (const fiber& f : fibers) f.join();
+    });
+  }
+  for (std::thread& t : hubs) t.join();
+  EXPECT_TRUE(c.wait_for_end(10s));
+  EXPECT_EQ(done.load(), threads * each);
+  EXPECT_LE(most.load(), 5);
+}
+
+TEST(crew, pauses_double_up_to_the_longest) {
+  back_off pause(1ms, 3ms);
+  const auto took = [&] {
+    const auto start = std::chrono::steady_clock::now();
+    pause.wait();
+    return std::chrono::steady_clock::now() - start;
+  };
+  EXPECT_TRUE(pause.fresh());
+  EXPECT_GE(took(), 1ms);
+  EXPECT_FALSE(pause.fresh());
+  EXPECT_GE(took(), 2ms);
+  EXPECT_GE(took(), 3ms);
+  pause.reset();
+  EXPECT_TRUE(pause.fresh());
+  back_off hours(1h, 1h);
+  EXPECT_TRUE(is_cancellable([&] { hours.wait(); }));
+}
+
+}  // namespace
+}  // namespace weft::io
