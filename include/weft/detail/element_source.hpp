@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <iterator>
+#include <type_traits>
+#include <utility>
+
+namespace weft::detail {
+
+/// The elements of a range, taken one after the other: of an lvalue by reference, of anything else moved from a range
+/// kept here. Stays where it is, for the iterators' sake.
+template <class Range>
+class element_source {
+ public:
+  static constexpr bool borrowed = std::is_lvalue_reference_v<Range>;
+
+  explicit element_source(Range&& range)
+      : range_(std::forward<Range>(range)), at_(std::begin(range_)), end_(std::end(range_)) {}
+  element_source(const element_source&) = delete;
+  element_source& operator=(const element_source&) = delete;
+
+  bool empty() const { return exhausted_ || at_ == end_; }
+  /// Gives the next element to @p take. An exception of the range's ends it.
+  template <class F>
+  void give(F&& take) {
+    exhausted_ = true;  // unless we come to the end of this
+    if constexpr (borrowed) {
+      take(*at_);
+    } else {
+      take(std::move(*at_));
+    }
+    ++at_;
+    exhausted_ = false;
+  }
+
+ private:
+  using kept = std::conditional_t<borrowed, Range, std::remove_cvref_t<Range>>;
+  kept range_;
+  decltype(std::begin(std::declval<kept&>())) at_;
+  decltype(std::end(std::declval<kept&>())) end_;
+  bool exhausted_ = false;
+};
+
+}  // namespace weft::detail

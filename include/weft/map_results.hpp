@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <iterator>
+#include <list>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "weft/deadline.hpp"
+#include "weft/detail/completions.hpp"
+#include "weft/detail/element_source.hpp"
+#include "weft/future.hpp"
+
+namespace weft {
+
+namespace detail {
+
+/// Submits a call of @p function for each element it is given.
+template <class Executor, class F>
+struct submit_to {
+  Executor* executor;
+  F function;
+  template <class Element>
+  auto operator()(Element&& element) const {
+    return executor->submit(function, std::forward<Element>(element));
+  }
+};
+
+// A value that can stand in an optional: nothing and references get an object.
+template <class T>
+using map_value = std::conditional_t<
+    std::is_void_v<T>, std::monostate,
+    std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>>;
+
+template <class T>
+std::optional<map_value<T>> take_value(future<T>& from) {
+  if constexpr (std::is_void_v<T>) {
+    from.get();
+    return std::monostate();
+  } else {
+    return from.get();
+  }
+}
+
+/// What makes results a range to loop over. @tparam Results  has `next()`
+template <class Results, class T>
+class result_range {
+ public:
+  class iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using iterator_concept = std::input_iterator_tag;
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using reference = T&;
+    using pointer = T*;
+
+    iterator() = default;
+    explicit iterator(result_range* range) : range_(range) {}
+    T& operator*() const { return *range_->current_; }
+    T* operator->() const { return &*range_->current_; }
+    iterator& operator++() {
+      range_->advance();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    bool operator==(std::default_sentinel_t) const { return !range_->current_; }
+
+   private:
+    result_range* range_ = nullptr;
+  };
+
+  /// Waits for the first result that has not been read.
+  iterator begin() {
+    advance();
+    return iterator(this);
+  }
+  std::default_sentinel_t end() const noexcept { return {}; }
+
+ protected:
+  result_range() = default;
+
+ private:
+  void advance() { current_ = static_cast<Results*>(this)->next(); }
+  std::optional<T> current_;
+};
+
+template <class Submit, class Range>
+using submitted_value =
+    typename std::invoke_result_t<Submit&,
+                                  decltype(*std::begin(std::declval<std::remove_reference_t<Range>&>()))>::value_type;
+
+/// Begins elements as far as the bound allows.
+template <class Submit, class Range>
+class map_window {
+ public:
+  map_window(Submit&& submit, Range&& range, std::size_t most)
+      : submit_(std::move(submit)), elements_(std::forward<Range>(range)), most_(most) {}
+
+  /// @param begun  how many are begun; @param add  takes the future of one more
+  template <class Count, class Add>
+  void fill(Count&& begun, Add&& add) {
+    if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
+    while ((most_ == 0 || begun() < most_) && !elements_.empty()) {
+      elements_.give([&](auto&& e) { add(submit_(std::forward<decltype(e)>(e))); });
+    }
+  }
+  /// The same while a result is in the caller's hands: what is thrown waits for the next `fill`.
+  template <class Count, class Add>
+  void fill_later(Count&& begun, Add&& add) noexcept {
+    try {
+      fill(begun, add);
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+  }
+  bool empty() const { return failure_ == nullptr && elements_.empty(); }
+
+ private:
+  Submit submit_;
+  element_source<Range> elements_;
+  const std::size_t most_;
+  std::exception_ptr failure_;
+};
+
+}  // namespace detail
+
+/// The results of `map`: a range that is read once, each result when it is there, in the order of the elements.
+///
+///     auto sizes = executor.map(size_of, paths, 32);
+///     for (auto& size : sizes) total += size;
+///     while (auto size = sizes.next(100ms)) ...;          // or one at a time, with a deadline
+///
+/// An element's exception is thrown where its result would have been read; reading can go on behind it. At most
+/// `max_unread` elements are begun and not read: a slow reader holds up the work instead of piling up results; an
+/// element is begun whenever one is read. A void function gives std::monostate, one that returns a reference a
+/// std::reference_wrapper.
+///
+/// Blocking  `next` and the loop.
+/// Timeout   `next` gives nothing; `done()` tells that from the end.
+/// Cancel    A cancellation point. A cancelled read took nothing.
+/// Threads   For one fiber at a time.
+/// Lifetime  Destroyed early it cancels what has not begun, and waits for nothing. An lvalue range must live as long; any
+///           other is moved in, and its elements are moved out.
+template <class Submit, class Range>
+class ordered_results : public detail::result_range<ordered_results<Submit, Range>,
+                                                    detail::map_value<detail::submitted_value<Submit, Range>>> {
+ public:
+  using result = detail::submitted_value<Submit, Range>;
+  using value_type = detail::map_value<result>;
+
+  ordered_results(Submit submit, Range&& range, std::size_t max_unread)
+      : window_(std::move(submit), std::forward<Range>(range), max_unread) {
+    window_.fill(begun(), add());
+  }
+  ~ordered_results() {
+    for (const future<result>& each : unread_) each.cancel();
+  }
+
+  /// The next result; nothing at the end, or if @p by passed first.
+  std::optional<value_type> next(deadline by = deadline::never()) {
+    window_.fill(begun(), add());
+    if (unread_.empty() || !unread_.front().wait(by)) return std::nullopt;
+    future<result> ready = std::move(unread_.front());
+    unread_.pop_front();
+    window_.fill_later(begun(), add());
+    return detail::take_value(ready);
+  }
+  /// Whether all results have been read.
+  bool done() const { return unread_.empty() && window_.empty(); }
+
+ private:
+  auto begun() {
+    return [this] { return unread_.size(); };
+  }
+  auto add() {
+    return [this](future<result>&& asked) { unread_.push_back(std::move(asked)); };
+  }
+
+  detail::map_window<Submit, Range> window_;
+  std::deque<future<result>> unread_;
+};
+
+/// The results of `map_unordered`: as ordered_results, in the order they become ready.
+template <class Submit, class Range>
+class unordered_results : public detail::result_range<unordered_results<Submit, Range>,
+                                                      detail::map_value<detail::submitted_value<Submit, Range>>> {
+ public:
+  using result = detail::submitted_value<Submit, Range>;
+  using value_type = detail::map_value<result>;
+
+  unordered_results(Submit submit, Range&& range, std::size_t max_unread)
+      : window_(std::move(submit), std::forward<Range>(range), max_unread) {
+    window_.fill(begun(), add());
+  }
+  ~unordered_results() {
+    for (entry& each : unread_) {
+      each.asked.remove_waiter(each);
+      each.asked.cancel();
+    }
+  }
+
+  std::optional<value_type> next(deadline by = deadline::never()) {
+    window_.fill(begun(), add());
+    if (unread_.empty()) return std::nullopt;
+    auto* const found = static_cast<entry*>(ready_.next(by));
+    if (found == nullptr) return std::nullopt;
+    future<result> ready = std::move(found->asked);
+    unread_.erase(found->place);
+    window_.fill_later(begun(), add());
+    return detail::take_value(ready);
+  }
+  bool done() const { return unread_.empty() && window_.empty(); }
+
+ private:
+  struct entry : detail::completion {
+    future<result> asked;
+    typename std::list<entry>::iterator place;
+  };
+
+  auto begun() {
+    return [this] { return unread_.size(); };
+  }
+  auto add() {
+    return [this](future<result>&& asked) {
+      entry& added = unread_.emplace_back();
+      added.asked = std::move(asked);
+      added.place = std::prev(unread_.end());
+      ready_.prepare(added);
+      added.asked.add_waiter(added);
+    };
+  }
+
+  detail::map_window<Submit, Range> window_;
+  detail::completions ready_;
+  std::list<entry> unread_;
+};
+
+template <class Submit, class Range>
+ordered_results(Submit, Range&&, std::size_t) -> ordered_results<Submit, Range>;
+template <class Submit, class Range>
+unordered_results(Submit, Range&&, std::size_t) -> unordered_results<Submit, Range>;
+
+}  // namespace weft

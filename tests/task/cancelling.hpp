@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weft/detail/cancel_record.hpp"
+#include "weft/fiber.hpp"
+
+namespace weft::testing_support {
+
+/// What `cancels` makes a suspension point throw.
+struct stopped {};
+
+/// Calls @p wait and cancels it as soon as it suspends. @return whether it ended by that
+template <class F>
+bool cancels(F&& wait) {
+  detail::cancel_record request([](detail::cancel_record&) { throw stopped(); });
+  request.enter();
+  const fiber canceller = spawn([&request] { request.request(); });
+  bool was_cancelled = false;
+  try {
+    wait();
+  } catch (const stopped&) {
+    was_cancelled = true;
+  }
+  request.leave();
+  canceller.join();
+  return was_cancelled;
+}
+
+}  // namespace weft::testing_support
