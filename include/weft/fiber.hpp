@@ -1,133 +1,51 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <new>
+#include <stop_token>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
-#include "weft/deadline.hpp"
+#include "weft/detail/task_body.hpp"
+#include "weft/fiber_attributes.hpp"
+#include "weft/task.hpp"
+#include "weft/this_fiber.hpp"
 
 namespace weft {
 
-namespace core {
-struct fiber;
-}
-
-namespace detail {
-/// A control block with room for a closure of @p size bytes aligned to @p align; throws std::bad_alloc.
-core::fiber* allocate_fiber(std::size_t size, std::size_t align, void** closure, void (*run)(void*) noexcept);
-void discard_fiber(core::fiber* f) noexcept;
-void launch_fiber(core::fiber* f, const char* name, std::size_t stack_size) noexcept;
-void retain_fiber(core::fiber* f) noexcept;
-void release_fiber(core::fiber* f) noexcept;
-bool join_fiber(core::fiber* f, deadline by);
-std::uint64_t fiber_id(const core::fiber* f) noexcept;
-bool fiber_done(const core::fiber* f) noexcept;
-}  // namespace detail
-
-/// How a fiber is made; the defaults suit nearly all.
-struct fiber_attributes {
-  /// Shown in dumps; up to 15 bytes are kept.
-  const char* name = nullptr;
-  /// Usable stack bytes at least; 0 stands for 60 KiB. Rounded up to a power of two less a 4 KiB guard page; pages that
-  /// are not touched cost nothing.
-  std::size_t stack_size = 0;
-};
-
-/// A handle of a fiber, in the way of std::thread; to share state between fibers use the calls of their objects.
+/// Starts a fiber that calls @p function with @p args, copied or moved in as std::thread does; the `task` it returns is a
+/// handle of it. To be sure that it has ended at the end of a block take a `scope`, to limit how many run a `pool`.
 ///
-/// Unlike std::thread's, its destruction does not end the program: a fiber whose handles are all gone runs on, as a
-/// detached thread does.
+///     weft::task<int> answer = weft::spawn([] { return 42; });
+///     weft::spawn({.name = "beat", .start = 10s}, beat, std::ref(clock));
+///     std::cout << answer.get();
 ///
-/// Threads   One handle is for one thread at a time; copies of it are independent.
-/// Lifetime  The fiber's block lives until the fiber has ended and the last handle is gone.
-/// Cost      spawn and join: no system call once the hub has a warm stack. See bench/switch_bench.cpp.
-class fiber {
- public:
-  fiber() noexcept = default;
-  fiber(const fiber& other) noexcept : block_(other.block_) {
-    if (block_ != nullptr) detail::retain_fiber(block_);
-  }
-  fiber(fiber&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-  fiber& operator=(fiber other) noexcept {
-    std::swap(block_, other.block_);
-    return *this;
-  }
-  ~fiber() {
-    if (block_ != nullptr) detail::release_fiber(block_);
-  }
-
-  /// Whether this is a handle of some fiber.
-  bool joinable() const noexcept { return block_ != nullptr; }
-
-  /// Waits until the fiber has ended. Any number of fibers, of any hub, may wait for the same one.
-  /// On a thread that has no hub yet, this makes one for it.
-  /// @return false if @p by passed first, or there is no fiber. A fiber that joins itself waits for ever: it returns
-  ///         false at once instead.
-  /// @throws cancelled  the calling fiber was cancelled
-  bool join(deadline by = deadline::never()) const { return block_ != nullptr && detail::join_fiber(block_, by); }
-
-  /// Whether the fiber has ended.
-  bool ready() const noexcept { return block_ != nullptr && detail::fiber_done(block_); }
-
-  /// A small number, never reused in this process; 0 without a fiber.
-  std::uint64_t get_id() const noexcept { return block_ == nullptr ? 0 : detail::fiber_id(block_); }
-
- private:
-  explicit fiber(core::fiber* block) noexcept : block_(block) {}
-  core::fiber* block_ = nullptr;
-
-  template <class F, class... Args>
-  friend fiber spawn(const fiber_attributes& attributes, F&& function, Args&&... args);
-};
-
-/// Starts a fiber that calls @p function with @p args (copied or moved in, as std::thread does). It runs when the
-/// spawning fiber waits or yields, after those that are ready already; until then it is its closure alone and has no
-/// stack. An exception that leaves @p function ends the program by std::terminate, as with std::thread.
+/// It runs when the spawning fiber waits or yields, after those that are ready already; until then it is its closure alone
+/// and has no stack. A function that takes a std::stop_token before @p args gets one that `kill` triggers, as from
+/// std::jthread. An exception that leaves the function is kept for `get`.
 ///
-/// On a thread that has no hub yet, this makes one for it.
-/// @throws std::bad_alloc, and std::system_error when the hub cannot be made (no descriptors left)
+/// Blocking  Never. On a thread that has no hub yet, this makes one for it.
+/// Threads   From any; the fiber belongs to the calling thread's hub, unless the attributes or `weft::run` say otherwise.
+/// Cost      One block, reused; a closure with its result of more than 64 bytes is allocated besides.
+/// @throws std::bad_alloc, what copying or moving the arguments throws, and std::system_error: the hub cannot be made (no
+///         descriptors left), or a thread fiber is asked for in a process that is not patched
 template <class F, class... Args>
-fiber spawn(const fiber_attributes& attributes, F&& function, Args&&... args) {
-  using closure = std::tuple<std::decay_t<F>, std::decay_t<Args>...>;
-  void* storage = nullptr;
-  core::fiber* block = detail::allocate_fiber(sizeof(closure), alignof(closure), &storage, [](void* at) noexcept {
-    auto* call = static_cast<closure*>(at);
-    std::apply([](auto&... parts) { std::invoke(std::move(parts)...); }, *call);
-    std::destroy_at(call);
-  });
-  try {
-    new (storage) closure(std::forward<F>(function), std::forward<Args>(args)...);
-  } catch (...) {
-    detail::discard_fiber(block);
-    throw;
-  }
-  detail::launch_fiber(block, attributes.name, attributes.stack_size);
-  return fiber(block);
+auto spawn(const fiber_attributes& attributes, F&& function, Args&&... args) {
+  using body = detail::task_body<std::decay_t<F>, std::decay_t<Args>...>;
+  return task<typename body::result_type>(
+      detail::spawn_body<body>(attributes, std::forward<F>(function), std::forward<Args>(args)...));
 }
 template <class F, class... Args>
-requires(!std::is_same_v<std::decay_t<F>, fiber_attributes>) fiber spawn(F&& function, Args&&... args) {
+requires(!std::is_convertible_v<F, const fiber_attributes&>) auto spawn(F&& function, Args&&... args) {
   return spawn(fiber_attributes{}, std::forward<F>(function), std::forward<Args>(args)...);
 }
 
-namespace this_fiber {
-/// Lets the other ready fibers of this hub run first. Looks at I/O and timers every 64 switches at the latest. A
-/// cancellation point.
-void yield();
-/// Waits until @p by. Other fibers run meanwhile. On a thread that has no hub yet, this makes one for it.
-/// @throws cancelled  the fiber was cancelled
-void sleep_until(deadline by);
-template <class Rep, class Period>
-void sleep_for(std::chrono::duration<Rep, Period> wait) {
-  sleep_until(wait);
+/// The same, but it becomes ready at @p start: a duration from now, or a point. Killed before, it never runs.
+template <class F, class... Args>
+auto spawn_after(deadline start, F&& function, Args&&... args) {
+  return spawn(fiber_attributes{.start = start}, std::forward<F>(function), std::forward<Args>(args)...);
 }
-/// The running fiber's number; 0 on a thread that has no hub.
-std::uint64_t get_id() noexcept;
-}  // namespace this_fiber
 
 }  // namespace weft

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <exception>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
 #include "weft/deadline.hpp"
 #include "weft/detail/continuation.hpp"
 #include "weft/detail/future_state.hpp"
+#include "weft/task_cancelled.hpp"
 
 namespace weft {
 
@@ -16,13 +16,6 @@ template <class T>
 class future;
 template <class T>
 class shared_future;
-
-/// What the future of a task holds that was cancelled before it ran, or whose fiber was.
-class task_cancelled : public std::runtime_error {
- public:
-  task_cancelled();
-  ~task_cancelled() override;
-};
 
 /// The one result of something that runs elsewhere, as std::future, for fibers; from a `promise`, an executor, `then`.
 ///

@@ -6,16 +6,17 @@
 #include "core/local_hub.hpp"
 #include "core/scheduler.hpp"
 #include "weft/cancelled.hpp"
+#include "weft/shield.hpp"
+#include "weft/this_fiber.hpp"
 
 namespace weft::core {
 
 struct record_access {
   using record = detail::cancel_record;
-  static fiber*& owner(record& r) noexcept { return r.owner_; }
   static record*& outer(record& r) noexcept { return r.outer_; }
   static std::int64_t& due(record& r) noexcept { return r.due_; }
   static bool shields(const record& r) noexcept { return r.shield_; }
-  static bool take_request(record& r) noexcept { return !r.requested_.exchange(true, std::memory_order_acq_rel); }
+  static bool take_request(record& r) noexcept { return !r.requested_.exchange(true, std::memory_order_seq_cst); }
   static void raise(record& r) { r.raise_(r); }
 };
 
@@ -78,6 +79,7 @@ cancel_view view_records(fiber& f) noexcept {
 
 void look_at_requests(fiber& f) noexcept {
   f.cancels |= cancel_noted;
+  if (f.state == fiber_state::delayed && f.kill.requested()) return start_now(f);  // to end without having run
   if (f.state != fiber_state::parked || !f.cancellable || view_records(f).requested == nullptr) return;
   unpark({&f, f.epoch}, cancelled_wait);
 }
@@ -112,6 +114,15 @@ void throw_if_cancelled(hub& h, fiber& f) {
 
 namespace weft {
 
+shield::shield() noexcept {
+  if (weft_this_hub != nullptr) record_.enter();
+}
+
+void this_fiber::interruption_point() {
+  core::hub* const h = weft_this_hub;
+  if (h != nullptr && h->current->cancels != 0) core::throw_if_cancelled(*h, *h->current);
+}
+
 void throw_cancelled() {
   core::hub* const h = weft_this_hub;
   WEFT_REQUIRE(h != nullptr && !core::is_unwinding(*h, *h->current));
@@ -129,23 +140,25 @@ void cancel_record::enter(deadline by) {
   WEFT_REQUIRE(!entered());
   core::local_hub();
   core::fiber& f = core::self();
-  owner_ = &f;
   outer_ = f.records;
   f.records = this;
+  owner_.store(&f, std::memory_order_seq_cst);  // who requests behind this finds the fiber; we see who did before
   f.cancels |= core::cancel_linked;
+  if (requested_.load(std::memory_order_seq_cst)) f.cancels |= core::cancel_noted;
   set_deadline(by);
 }
 
 void cancel_record::leave() noexcept {
   if (!entered()) return;
-  core::fiber& f = *owner_;
+  core::fiber& f = *owner();
   cancel_record** at = &f.records;
   while (*at != this) {
     WEFT_REQUIRE(*at != nullptr);
     at = &(*at)->outer_;
   }
   *at = outer_;
-  owner_ = nullptr;
+  owner_.store(nullptr, std::memory_order_seq_cst);
+  due_ = core::timers::never;
   withdraw();
   core::renew_bits(f);
 }
@@ -153,13 +166,13 @@ void cancel_record::leave() noexcept {
 void cancel_record::set_deadline(deadline by) noexcept {
   WEFT_REQUIRE(entered());
   due_ = by.ns();
-  core::arm_record(*owner_, due_);
+  core::arm_record(*owner(), due_);
 }
 
 void cancel_record::request() noexcept {
-  core::fiber* const f = owner_;
-  if (f == nullptr) return;
-  if (access::take_request(*this)) core::ask_to_look(*f);
+  if (!access::take_request(*this)) return;
+  // A fiber that leaves it meanwhile is asked in vain: its block stays.
+  if (core::fiber* const f = owner_.load(std::memory_order_seq_cst)) core::ask_to_look(*f);
 }
 
 }  // namespace detail

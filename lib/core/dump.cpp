@@ -26,6 +26,8 @@ using line = base::fixed_text<320>;
 
 const char* name_of(fiber_state state) noexcept {
   switch (state) {
+    case fiber_state::delayed:
+      return "to start later";
     case fiber_state::unstarted:
       return "not started";
     case fiber_state::ready:

@@ -44,6 +44,7 @@ enum cancel_bit : std::uint8_t {
 };
 
 enum class fiber_state : std::uint8_t {
+  delayed,    // a closure that is to start at `due`
   unstarted,  // a closure without a stack
   ready,      // in its hub's run queue
   running,
@@ -65,6 +66,9 @@ enum class wait_kind : std::uint8_t {
 /// then differs. An OS thread without a hub has one too, whose `home` is null (core/thread_park.hpp). Everything but the
 /// atomics is touched only on the OS thread of its home hub.
 struct fiber : base::list_link {  // linked into its hub's list of all fibers
+  /// @param kill_thrower  throws the exception of a kill
+  explicit fiber(detail::cancel_record::thrower kill_thrower = raise_kill) noexcept : kill(kill_thrower, *this) {}
+
   // -- what a switch touches
   void* sp = nullptr;       // the saved Boost context while it does not run
   fiber* next = nullptr;    // the run queue's link
@@ -89,20 +93,17 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   std::atomic<std::uint64_t> remote_wake{0};  // epoch << 8 | reason, from other threads
   std::atomic<bool> in_inbox{false};
   std::atomic<bool> interrupt_posted{false};
-  std::atomic<std::uint32_t> references{0};
   std::atomic<bool> ended{false};  // `state == done`, for other threads
   fiber_message wake_message;
   fiber_message interrupt_message;
   fiber_message launch_message;
-  fiber_message drop_message;    // gives the block back to its hub
   fiber_message cancel_message;  // asks the hub to look at the records
   std::atomic<bool> cancel_posted{false};
-  detail::cancel_record kill{raise_kill, *this};
+  detail::cancel_record kill;
   context::stack stack;
   context::sanitizer_state sanitizer;
   void (*run)(fiber&) noexcept = nullptr;        // its body, on its own stack
   void (*end)(fiber&, hub&) noexcept = nullptr;  // called by its hub, off its stack, when it is done
-  struct join_waiter* joiners = nullptr;         // who waits for its end
   const void* wait_object = nullptr;
   std::uint64_t id = 0;
   char name[16] = {};  // as the kernel keeps it for a thread: 15 bytes and a zero
@@ -121,7 +122,6 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
     ended.store(false, std::memory_order_relaxed);
     records = nullptr;
     kill.withdraw();
-    joiners = nullptr;
     wait_object = nullptr;
     name[0] = 0;
     spacing = context::default_stack_spacing;

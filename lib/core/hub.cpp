@@ -44,6 +44,7 @@ bool hub::time_to_look() noexcept {
 void hub::run_loop() noexcept {
   bool told = false;   // the watch, of the look that comes next
   bool awake = false;  // it wants no sleep
+  bool idle = false;   // nothing was ready before the last look at I/O
   for (;;) {
     drain_inbox();
     fire_timers();
@@ -53,10 +54,16 @@ void hub::run_loop() noexcept {
     }
     if (ready_head != nullptr) {
       // Back, because none was ready (then the wait below looks at the events too) or because a look is due.
+      idle = false;
       switch_to(*this, *pop_ready());
       continue;
     }
     if (stopping) return;
+    if (idlers != nullptr) {
+      if (idle) wake_idlers();
+      poll_due = idle = !idle;
+      continue;
+    }
     if (watch != nullptr && !told) {
       told = true;
       awake = watch->before_poll(*this);
@@ -84,6 +91,15 @@ void hub::run_loop() noexcept {
       spins_left_ = spins_granted;
     }
     if (watch != nullptr) watch->after_poll(*this, false);
+  }
+}
+
+void hub::wake_idlers() noexcept {
+  const int highest = idlers->priority;
+  while (idlers != nullptr && idlers->priority == highest) {
+    const idler* const first = idlers;
+    idlers = first->next;
+    unpark(first->who);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/spinlock.hpp"
 #include "context/exception_state.hpp"
 #include "context/stack.hpp"
 #include "core/fiber.hpp"
@@ -18,6 +19,13 @@ struct hub_watch {
   bool (*before_poll)(hub& h) noexcept;
   /// It has looked; @p awake is what the former returned.
   void (*after_poll)(hub& h, bool awake) noexcept;
+};
+
+/// A fiber that waits until its hub has nothing else to do; on its stack.
+struct idler {
+  waker who;
+  int priority;
+  idler* next = nullptr;
 };
 
 /// The scheduler of one OS thread: run queue, event loop, timers, stacks, inbox.
@@ -38,7 +46,9 @@ class hub {
   unsigned index = 0;
   std::uint64_t switches = 0;
   std::uint32_t live = 0;   // fibers that are not done
+  idler* idlers = nullptr;  // highest priority first, and first come
   fiber* unused = nullptr;  // control blocks at hand
+  unsigned unused_count = 0;
 
   base::list<fiber> all;  // every fiber of this hub that is not done
 
@@ -57,6 +67,9 @@ class hub {
   std::atomic<std::uint32_t> arriving{0};
   std::atomic<std::uint32_t> awaited{0};  // waits that something outside the process may end
   std::atomic<int> kernel_tid{0};         // of the OS thread that runs it
+
+  base::spinlock spare_lock;
+  std::atomic<fiber*> spare{nullptr};  // control blocks of this hub for those who spawn here from others
 
   const hub_watch* watch = nullptr;
   /// Something outside can (@p change 1), or no longer (-1), wake somebody here.
@@ -114,6 +127,9 @@ class hub {
 
  private:
   void poll(bool block) noexcept;
+
+  /// Readies the fibers that wait for idleness with the highest priority there is.
+  void wake_idlers() noexcept;
 
   /// Looks at the inbox for some microseconds before the hub goes to sleep, if messages came that soon of late: being
   /// woken by the kernel costs several times that.

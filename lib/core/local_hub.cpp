@@ -9,6 +9,7 @@
 #include "core/fork.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
+#include "weft/hub.hpp"
 
 namespace weft::core {
 
@@ -48,3 +49,9 @@ hub& make_local_hub() {
 }
 
 }  // namespace weft::core
+
+namespace weft {
+
+hub hub::current() { return hub(&core::local_hub()); }
+
+}  // namespace weft

@@ -9,7 +9,7 @@
 #include "core/dump.hpp"
 #include "core/fork.hpp"
 #include "core/thread_park.hpp"
-#include "weft/fiber.hpp"
+#include "weft/this_fiber.hpp"
 
 __thread weft::core::hub* weft_this_hub = nullptr;
 
@@ -150,6 +150,11 @@ void enqueue_new(fiber& f, hub& h) noexcept {
   h.all.push_back(&f);
   ++h.live;
   h.add_load(1);
+  if (__builtin_expect(f.due != timers::never, 0)) {
+    f.state = fiber_state::delayed;
+    if (f.due > base::monotonic_ns() && h.deadlines.arm(f)) return;
+    f.due = timers::never;
+  }
   h.push_ready(f);
   if (unstarted) f.state = fiber_state::unstarted;
 }
@@ -289,10 +294,12 @@ void hub::fire_timers() noexcept {
   const std::int64_t now = base::monotonic_ns();
   while (fiber* f = deadlines.pop(now)) {
     if (__builtin_expect(f->records != nullptr, 0)) fire_records(*f, now);
-    if (f->state != fiber_state::parked || f->due == timers::never) continue;
+    if (f->due == timers::never) continue;
     if (f->due > now) {
       deadlines.arm(*f);
-    } else {
+    } else if (f->state == fiber_state::delayed) {
+      start_now(*f);
+    } else if (f->state == fiber_state::parked) {
       wake_here(*f, f->epoch, timed_out);
     }
   }
@@ -300,16 +307,24 @@ void hub::fire_timers() noexcept {
 
 void prepare_messages(fiber& f) noexcept {
   if (f.wake_message.owner != nullptr) return;  // a reused block: its messages may be under way even now
-  f.wake_message.owner = f.interrupt_message.owner = f.drop_message.owner = f.launch_message.owner =
-      f.cancel_message.owner = &f;
+  f.wake_message.owner = f.interrupt_message.owner = f.launch_message.owner = f.cancel_message.owner = &f;
   f.wake_message.run = run_wake_message;
   f.interrupt_message.run = run_interrupt_message;
   f.launch_message.run = run_launch_message;
   f.cancel_message.run = run_cancel_message;
 }
 
-void launch(fiber& f) noexcept {
+void start_now(fiber& f) noexcept {
   hub& h = *f.home;
+  h.deadlines.drop(f);
+  f.due = timers::never;
+  h.push_ready(f);
+  f.state = fiber_state::unstarted;
+}
+
+void launch(fiber& f, std::int64_t start_ns) noexcept {
+  hub& h = *f.home;
+  f.due = start_ns == 0 ? timers::never : start_ns;
   prepare_messages(f);
   if (&h == weft_this_hub) {
     enqueue_new(f, h);

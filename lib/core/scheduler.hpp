@@ -41,8 +41,11 @@ void yield_and_poll() noexcept;
 /// Makes the messages that wake @p f from elsewhere ready for use; `launch` does so itself.
 void prepare_messages(fiber& f) noexcept;
 
-/// Puts a new fiber into the run queue of its hub (@p f.home). From any thread.
-void launch(fiber& f) noexcept;
+/// Puts a new fiber into the run queue of its hub (@p f.home), once @p start_ns has come. From any thread.
+void launch(fiber& f, std::int64_t start_ns = 0) noexcept;
+
+/// Readies a fiber that was to start later. On its hub.
+void start_now(fiber& f) noexcept;
 
 /// Gives a fiber that has a stack of its own (not the hub's to give) its first context: `f.run(f)` below @p stack_top.
 void make_context(fiber& f, void* stack_top) noexcept;

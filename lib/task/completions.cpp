@@ -28,6 +28,11 @@ void completions::notified(subscription& s) noexcept {
   }
 }
 
+void completions::again(completion& c) noexcept {
+  const std::lock_guard guard(lock_);
+  c.listed = false;
+}
+
 // Under the lock.
 completion* completions::take() noexcept {
   completion* const c = first_;

@@ -11,9 +11,6 @@
 
 namespace weft {
 
-task_cancelled::task_cancelled() : std::runtime_error("weft: the task was cancelled before it could end") {}
-task_cancelled::~task_cancelled() = default;
-
 namespace detail {
 
 future_state::~future_state() = default;
@@ -35,11 +32,7 @@ void future_state::subscribe(subscription& s) noexcept {
   {
     const std::lock_guard guard(lock_);
     if (!ready()) {
-      s.prev = last_;
-      s.next = nullptr;
-      (last_ == nullptr ? first_ : last_->next) = &s;
-      last_ = &s;
-      s.queued = true;
+      waiters_.add(s);
       return;
     }
   }
@@ -48,10 +41,7 @@ void future_state::subscribe(subscription& s) noexcept {
 
 void future_state::unsubscribe(subscription& s) noexcept {
   const std::lock_guard guard(lock_);
-  if (!s.queued) return;
-  (s.prev == nullptr ? first_ : s.prev->next) = s.next;
-  (s.next == nullptr ? last_ : s.next->prev) = s.prev;
-  s.queued = false;
+  waiters_.remove(s);
 }
 
 void future_state::publish() noexcept {
@@ -59,13 +49,7 @@ void future_state::publish() noexcept {
   // holds a reference, so a waiter that was woken may let go of its own at once.
   const std::lock_guard guard(lock_);
   phase_.store(phase::ready, std::memory_order_release);
-  for (subscription* s = std::exchange(first_, nullptr); s != nullptr;) {
-    subscription* const next = s->next;
-    s->queued = false;
-    s->notify(*s);
-    s = next;
-  }
-  last_ = nullptr;
+  waiters_.finish();
 }
 
 void future_state::abandon() noexcept {

@@ -37,13 +37,14 @@ class cancel_record {
   void enter(deadline by = deadline::never());
   /// Takes it out again, in whatever order; what it had due is dropped. Nothing happens if it is not entered.
   void leave() noexcept;
-  bool entered() const noexcept { return owner_ != nullptr; }
+  bool entered() const noexcept { return owner() != nullptr; }
+  core::fiber* owner() const noexcept { return owner_.load(std::memory_order_acquire); }
 
   /// Another deadline. Only while it is entered.
   void set_deadline(deadline by) noexcept;
   deadline due() const noexcept { return deadline::from_ns(due_); }
 
-  /// Makes it due now. Once requested, further requests do nothing until it was thrown.
+  /// Makes it due now, or as soon as it is entered. Once requested, further requests do nothing until it was thrown.
   void request() noexcept;
   /// Takes a request back that was not thrown yet.
   void withdraw() noexcept { requested_.store(false, std::memory_order_relaxed); }
@@ -51,12 +52,26 @@ class cancel_record {
 
  private:
   friend struct core::record_access;
-  core::fiber* owner_ = nullptr;
+  std::atomic<core::fiber*> owner_{nullptr};
   cancel_record* outer_ = nullptr;
   std::int64_t due_ = deadline::never().ns();
   thrower raise_;
   std::atomic<bool> requested_{false};
   bool shield_;
+};
+
+/// Enters a record for as long as it lives.
+class entered_record {
+ public:
+  explicit entered_record(cancel_record& record, deadline by = deadline::never()) : record_(record) {
+    record.enter(by);
+  }
+  entered_record(const entered_record&) = delete;
+  entered_record& operator=(const entered_record&) = delete;
+  ~entered_record() { record_.leave(); }
+
+ private:
+  cancel_record& record_;
 };
 
 }  // namespace weft::detail

@@ -74,8 +74,7 @@ class future_state {
   std::atomic<bool> handed_out_{false};
   const bool is_task_;
   spinlock lock_;
-  subscription* first_ = nullptr;  // who is to be notified, in the order they came
-  subscription* last_ = nullptr;
+  subscription_list waiters_;
   std::exception_ptr failure_;
 };
 

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+
+#include "weft/deadline.hpp"
+#include "weft/hub.hpp"
+
+namespace weft {
+
+/// Whether a fiber has a libc identity (thread_local variables, errno, pthread_self) of its own.
+enum class fiber_weight : unsigned char {
+  automatic,  ///< light in a process that is not patched, thread in one that is
+  light,      ///< shares its OS thread's: the cheaper
+  thread,     ///< has its own: only in a patched process
+};
+
+/// How a fiber is made; the defaults suit nearly all.
+///
+///     weft::spawn({.name = "reader", .stack_size = 1 << 20}, read_all, std::ref(socket));
+struct fiber_attributes {
+  /// Shown in dumps; up to 15 bytes are kept.
+  const char* name = nullptr;
+  /// Usable stack bytes at least; 0 stands for 60 KiB. Rounded up to a power of two less a 4 KiB guard page; pages that
+  /// are not touched cost nothing.
+  std::size_t stack_size = 0;
+  /// Where it runs, for life.
+  hub on{};
+  /// When it becomes ready to run: a point or a duration from now. Until then it can be killed, and never runs.
+  deadline start = deadline::from_ns(0);
+  fiber_weight weight = fiber_weight::automatic;
+};
+
+}  // namespace weft

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "core/local_hub.hpp"
+#include "core/runtime.hpp"
+#include "core/scheduler.hpp"
+#include "task/block.hpp"
+#include "weft/detail/fiber_block.hpp"
+
+namespace weft::task_layer {
+
+namespace {
+
+void free_heap_body(task_block& b) noexcept {
+  if (b.heap_align != 0) ::operator delete(b.body, std::align_val_t(b.heap_align));
+}
+
+bool has_to_settle(const task_block& b) noexcept {
+  return b.settle != nullptr || b.heap_align != 0 || b.how == outcome::failed;
+}
+
+// By the last of the handles and the run: never on the scheduler's own account.
+void settle(task_block& b) noexcept {
+  if (b.settle != nullptr) b.settle(b.body);
+  free_heap_body(b);
+  if (b.how == outcome::failed && !b.retrieved.load(std::memory_order_relaxed)) report_failure(b);
+  b.failure = nullptr;
+  b.kill_with = nullptr;
+}
+
+void mark_ended(task_block& b) noexcept {
+  const std::lock_guard guard(b.lock);
+  b.ended.store(true, std::memory_order_release);
+  b.waiters.finish();
+}
+
+void run_body(core::fiber& f) noexcept {
+  task_block& b = block_of(&f);
+  b.call(b.body);
+  // Here, not in `end`: the switch away can then go straight to who waited.
+  mark_ended(b);
+  if (!has_to_settle(b)) return;
+  b.run_left = true;
+  const std::uint64_t before = b.shares.fetch_sub(task_block::handle, std::memory_order_acq_rel);
+  if ((before & (task_block::scheduler - 1)) != task_block::handle) return;
+  settle(b);
+  b.shares.fetch_sub(task_block::body_kept, std::memory_order_acq_rel);
+}
+
+// The scheduler has nothing more to do with it. On its hub, off its stack.
+void end_run(core::fiber& f, core::hub& h) noexcept {
+  task_block& b = block_of(&f);
+  if (f.heap_slot != 0) h.deadlines.drop(f);
+  if (f.stack) h.stacks.give(f.stack);
+  f.stack = {};
+  f.sanitizer.destroy();
+  f.unlink();
+  --h.live;
+  h.add_load(-1);
+  const bool run_left = b.run_left;  // behind the subtraction the block may be another fiber's
+  const std::uint64_t given = task_block::scheduler + (run_left ? 0 : task_block::handle);
+  const std::uint64_t left = b.shares.fetch_sub(given, std::memory_order_acq_rel) - given;
+  if (run_left ? left == 0 : (left & (task_block::scheduler - 1)) == 0) give_block(b);
+}
+
+}  // namespace
+}  // namespace weft::task_layer
+
+namespace weft::detail {
+
+using namespace task_layer;  // NOLINT(google-build-using-namespace): this file is its interface
+
+core::fiber* allocate_fiber(std::size_t size, std::size_t align, void** body, void (*run)(void*) noexcept,
+                            core::hub* on) {
+  core::hub& h = on != nullptr ? *on : core::local_hub();
+  task_block* const b = take_block(h);
+  if (b == nullptr) throw std::bad_alloc();
+  if (size <= sizeof b->inplace && align <= 16) {
+    b->body = b->inplace;
+  } else {
+    b->heap_align = align < __STDCPP_DEFAULT_NEW_ALIGNMENT__ ? __STDCPP_DEFAULT_NEW_ALIGNMENT__ : align;
+    b->body = ::operator new(size, std::align_val_t(b->heap_align), std::nothrow);
+    if (b->body == nullptr) {
+      give_block(*b);
+      throw std::bad_alloc();
+    }
+  }
+  b->run = run_body;
+  b->end = end_run;
+  b->call = run;
+  b->id = &h == weft_this_hub ? h.next_id() : core::next_fiber_id();
+  *body = b->body;
+  return b;
+}
+
+void discard_fiber(core::fiber* f) noexcept {
+  free_heap_body(block_of(f));
+  give_block(block_of(f));
+}
+
+void launch_fiber(core::fiber* f, const char* name, std::size_t stack_size) noexcept {
+  launch_fiber(f, fiber_attributes{.name = name, .stack_size = stack_size});
+}
+
+void launch_fiber(core::fiber* f, const fiber_attributes& attributes) noexcept {
+  if (attributes.name != nullptr) std::strncpy(f->name, attributes.name, sizeof f->name - 1);
+  if (attributes.stack_size != 0) f->spacing = context::stack_spacing(attributes.stack_size);
+  // The scheduler's, the run's and the first handle's.
+  block_of(f).shares.store(task_block::scheduler + task_block::body_kept + 2 * task_block::handle,
+                           std::memory_order_relaxed);
+  core::launch(*f, attributes.start.ns());
+}
+
+void retain_fiber(core::fiber* f) noexcept {
+  block_of(f).shares.fetch_add(task_block::handle, std::memory_order_relaxed);
+}
+
+void release_fiber(core::fiber* f) noexcept {
+  task_block& b = block_of(f);
+  // The last one has nobody to race with.
+  if (b.shares.load(std::memory_order_acquire) == task_block::body_kept + task_block::handle) {
+    settle(b);
+    give_block(b);
+    return;
+  }
+  const std::uint64_t left = b.shares.fetch_sub(task_block::handle, std::memory_order_acq_rel) - task_block::handle;
+  if ((left & (task_block::scheduler - 1)) != 0) return;
+  settle(b);
+  if (b.shares.fetch_sub(task_block::body_kept, std::memory_order_acq_rel) == task_block::body_kept) give_block(b);
+}
+
+void settle_with(core::fiber* f, void (*settle)(void*) noexcept) noexcept { block_of(f).settle = settle; }
+void notify_of_kill(core::fiber* f, void (*on_kill)(void*) noexcept) noexcept { block_of(f).on_kill = on_kill; }
+void* body_of(const core::fiber* f) noexcept { return block_of(f).body; }
+
+bool killed_before_start(core::fiber* f) noexcept {
+  if (__builtin_expect(!f->kill.requested(), 1)) return false;
+  if (std::exception_ptr with = take_kill(block_of(f))) {
+    end_failed(f, std::move(with));
+  } else {
+    end_cancelled(f);
+  }
+  return true;
+}
+
+void end_cancelled(core::fiber* f) noexcept { block_of(f).how = outcome::cancelled; }
+void end_failed(core::fiber* f, std::exception_ptr failure) noexcept {
+  block_of(f).how = outcome::failed;
+  block_of(f).failure = std::move(failure);
+}
+
+bool fiber_done(const core::fiber* f) noexcept { return f->ended.load(std::memory_order_acquire); }
+bool fiber_successful(const core::fiber* f) noexcept { return block_of(f).how != outcome::failed; }
+bool fiber_cancelled(const core::fiber* f) noexcept { return block_of(f).how == outcome::cancelled; }
+std::exception_ptr fiber_failure(core::fiber* f) noexcept {
+  block_of(f).retrieved.store(true, std::memory_order_relaxed);
+  return block_of(f).failure;
+}
+std::uint64_t fiber_id(const core::fiber* f) noexcept { return f->id; }
+const char* fiber_name(const core::fiber* f) noexcept { return static_cast<const char*>(f->name); }
+
+void subscribe_to_end(core::fiber* f, subscription& s) noexcept {
+  task_block& b = block_of(f);
+  const std::lock_guard guard(b.lock);
+  if (b.ended.load(std::memory_order_relaxed)) {
+    s.notify(s);
+  } else {
+    b.waiters.add(s);
+  }
+}
+
+void unsubscribe_from_end(core::fiber* f, subscription& s) noexcept {
+  task_block& b = block_of(f);
+  const std::lock_guard guard(b.lock);
+  b.waiters.remove(s);
+}
+
+bool join_fiber(core::fiber* f, deadline by) {
+  if (fiber_done(f)) return true;
+  if (weft_this_hub != nullptr && f == &core::self()) return false;
+  if (core::hubs[f->home->index] != f->home) return false;  // a fork's parent's
+  subscription node;
+  node.who = prepare_park();
+  node.notify = [](subscription& s) noexcept { unpark(s.who); };
+  subscribe_to_end(f, node);
+  const int ended = park(node.who, by, f);
+  if (ended == woken) return true;
+  unsubscribe_from_end(f, node);
+  if (fiber_done(f)) return true;
+  if (ended == cancelled_wait) throw_cancelled();
+  return false;
+}
+
+void kill_fiber(core::fiber* f, std::exception_ptr with) noexcept {
+  task_block& b = block_of(f);
+  if (fiber_done(f)) return;
+  {
+    const std::lock_guard guard(b.lock);
+    if (b.kill_asked) return;
+    b.kill_asked = true;
+    b.kill_with.swap(with);
+  }
+  f->kill.request();
+  if (b.on_kill != nullptr) b.on_kill(b.body);
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "weft/timeout.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+
+#include "tests/core/turnstile.hpp"
+#include "weft/fiber.hpp"
+
+using namespace std::chrono_literals;
+
+namespace weft {
+namespace {
+
+void sleep_long() { this_fiber::sleep_for(1h); }
+
+TEST(timeout, throws_itself_at_a_suspension_point_once) {
+  timeout limit(1ms);
+  EXPECT_TRUE(limit.pending());
+  try {
+    sleep_long();
+    ADD_FAILURE();
+  } catch (const timeout_expired& e) {
+    EXPECT_TRUE(e.of(limit));
+  }
+  EXPECT_TRUE(limit.expired());
+  EXPECT_FALSE(limit.pending());
+  this_fiber::sleep_for(2ms);
+}
+
+TEST(timeout, of_zero_is_thrown_by_the_first_suspension_point_and_never_is_not) {
+  const timeout none{deadline::never()};
+  this_fiber::sleep_for(100us);
+  EXPECT_FALSE(none.expired());
+  timeout at_once(0s);
+  EXPECT_THROW(this_fiber::interruption_point(), timeout_expired);
+}
+
+TEST(timeout, throws_an_exception_of_choice) {
+  const timeout limit(1ms, std::make_exception_ptr(std::domain_error("mine")));
+  EXPECT_THROW(sleep_long(), std::domain_error);
+  EXPECT_TRUE(limit.expired());
+}
+
+TEST(timeout, that_was_cancelled_is_not_thrown_and_can_be_started_again) {
+  timeout limit(1ms);
+  limit.cancel();
+  limit.cancel();
+  EXPECT_FALSE(limit.pending());
+  this_fiber::sleep_for(2ms);
+  limit.start(1ms);
+  EXPECT_THROW(sleep_long(), timeout_expired);
+  limit.cancel();
+  limit.start(1h);
+  EXPECT_FALSE(limit.expired());
+  this_fiber::sleep_for(100us);
+}
+
+TEST(timeout, two_starts_in_a_row_abort) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        timeout limit(1h);
+        limit.start(1h);
+      },
+      "must hold");
+}
+
+TEST(timeout, nested_ones_know_each_other_apart) {
+  timeout outer(1h);
+  bool inner_let_it_pass = false;
+  try {
+    timeout inner(2h);
+    try {
+      outer.cancel();
+      outer.start(1ms);
+      sleep_long();
+    } catch (const timeout_expired& e) {
+      inner_let_it_pass = !e.of(inner);
+      throw;
+    }
+  } catch (const timeout_expired& e) {
+    EXPECT_TRUE(e.of(outer));
+  }
+  EXPECT_TRUE(inner_let_it_pass);
+}
+
+TEST(timeout, may_end_in_any_order) {
+  timeout a(1h), b(1h);
+  a.cancel();
+  timeout c(1ms);
+  b.cancel();
+  EXPECT_THROW(sleep_long(), timeout_expired);
+  EXPECT_TRUE(c.expired());
+}
+
+TEST(timeout, limits_other_waits_too) {
+  turnstile gate;
+  const timeout limit(1ms);
+  EXPECT_THROW(gate.acquire(), timeout_expired);
+  EXPECT_FALSE(gate.waited_for());
+}
+
+TEST(timeout, of_one_fiber_does_not_touch_another) {
+  const task<bool> other = spawn([] {
+    this_fiber::sleep_for(3ms);
+    return true;
+  });
+  const timeout limit(1ms);
+  EXPECT_THROW(sleep_long(), timeout_expired);
+  EXPECT_TRUE(other.get());
+}
+
+TEST(with_timeout, gives_the_value_or_the_fallback) {
+  EXPECT_EQ(with_timeout(
+                1h, [] { return 1; }, 2),
+            1);
+  EXPECT_EQ(with_timeout(
+                1ms,
+                [] {
+                  sleep_long();
+                  return 1;
+                },
+                2),
+            2);
+  EXPECT_EQ(with_timeout(1h, [] { return std::string("a"); }), "a");
+  EXPECT_THROW(with_timeout(1ms, sleep_long), timeout_expired);
+}
+
+TEST(with_timeout, lets_other_exceptions_and_outer_timeouts_pass) {
+  EXPECT_THROW(with_timeout(
+                   1h, []() -> int { throw std::runtime_error("no"); }, 2),
+               std::runtime_error);
+  timeout outer(1ms);
+  try {
+    with_timeout(
+        1h,
+        [] {
+          sleep_long();
+          return 1;
+        },
+        2);
+    ADD_FAILURE();
+  } catch (const timeout_expired& e) {
+    EXPECT_TRUE(e.of(outer));
+  }
+}
+
+TEST(within, is_silent_about_its_own_time_alone) {
+  EXPECT_TRUE(within(1h, [] {}));
+  EXPECT_FALSE(within(1ms, sleep_long));
+  EXPECT_THROW(within(1h, [] { throw 1; }), int);
+  EXPECT_FALSE(within(1ms, [] { EXPECT_TRUE(within(1h, sleep_long)) << "not reached"; }));
+}
+
+}  // namespace
+}  // namespace weft
