@@ -4,7 +4,9 @@
 #include <memory>
 #include <utility>
 
+#include "weft/broadcast.hpp"
 #include "weft/channel.hpp"
+#include "weft/queue.hpp"
 #include "weft/select.hpp"
 
 using namespace std::chrono_literals;
@@ -17,6 +19,8 @@ struct moves_badly {
 void mistakes() {
   weft::channel<int> c(1);
   weft::channel<std::unique_ptr<int>> owners(1);
+  weft::queue<int> q;
+  weft::broadcast<int> b;
   std::unique_ptr<int> owner;
   const auto nothing = [](auto&&...) {};
 #ifdef MISTAKES
@@ -30,7 +34,15 @@ void mistakes() {
   c.receive(1000);                                 // error: no matching|(could not|cannot) convert|no viable conversion
   weft::select(1s, weft::on_receive(c, nothing));  // error: no matching function
   weft::select();                                  // error: no matching function
+  { weft::priority_queue<int> p, copy(p); }        // error: deleted
+  { weft::queue<moves_badly> risky; }              // error: static.assert
+  { weft::broadcast<std::unique_ptr<int>> of_owners; }  // error: static.assert
+  q.push(1);                                            // error: nodiscard
+  q.pop();                                              // error: nodiscard
+  q.peek(1s);                                           // error: nodiscard
+  b.subscribe(1);                                       // error: nodiscard
+  { auto one = b.subscribe(1), two = one; }             // error: deleted|no matching
 #else
-  (void)c, (void)owners, (void)owner, (void)nothing;
+  (void)q, (void)b, (void)c, (void)owners, (void)owner, (void)nothing;
 #endif
 }

@@ -3,8 +3,6 @@
 //   sync_stress [--seconds N] [--seed N] [--only NAME]
 // The seed decides what each actor does and when it is cancelled; the order in which the threads run is the kernel's.
 #include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -443,21 +441,4 @@ const std::vector<entry> scenarios = {
 }  // namespace
 }  // namespace weft::stress
 
-int main(int argc, char** argv) {
-  weft::stress::settings with;
-  with.seed = std::random_device{}();
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string option = argv[i];
-    if (option == "--seconds") {
-      with.seconds = std::atof(argv[i + 1]);
-    } else if (option == "--seed") {
-      with.seed = std::strtoull(argv[i + 1], nullptr, 10);
-    } else if (option == "--only") {
-      with.only = argv[i + 1];
-    } else {
-      std::fprintf(stderr, "usage: sync_stress [--seconds N] [--seed N] [--only NAME]\n");
-      return 2;
-    }
-  }
-  return weft::stress::play_all(weft::stress::scenarios, with) == 0 ? 0 : 1;
-}
+int main(int argc, char** argv) { return weft::stress::play_as_told(weft::stress::scenarios, argc, argv); }

@@ -175,4 +175,23 @@ int play_all(const std::vector<entry>& scenarios, const settings& with) {
   return failed;
 }
 
+int play_as_told(const std::vector<entry>& scenarios, int argc, char** argv) {
+  settings with;
+  with.seed = std::random_device{}();
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string option = argv[i];
+    if (option == "--seconds") {
+      with.seconds = std::atof(argv[i + 1]);
+    } else if (option == "--seed") {
+      with.seed = std::strtoull(argv[i + 1], nullptr, 10);
+    } else if (option == "--only") {
+      with.only = argv[i + 1];
+    } else {
+      std::fprintf(stderr, "usage: %s [--seconds N] [--seed N] [--only NAME]\n", argv[0]);
+      return 2;
+    }
+  }
+  return play_all(scenarios, with) == 0 ? 0 : 1;
+}
+
 }  // namespace weft::stress

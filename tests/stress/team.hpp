@@ -44,4 +44,8 @@ struct settings {
 ///         wake-up was lost.
 int play_all(const std::vector<entry>& scenarios, const settings& with);
 
+/// The same for a program's arguments: [--seconds N] [--seed N] [--only NAME].
+/// @return its exit status
+int play_as_told(const std::vector<entry>& scenarios, int argc, char** argv);
+
 }  // namespace weft::stress
