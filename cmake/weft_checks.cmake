@@ -36,6 +36,10 @@ if(TARGET weft)
   weft_check(symbols.libweft ${Python3_EXECUTABLE} tests/checks/check_symbols.py libweft $<TARGET_FILE:weft>
     $<TARGET_OBJECTS:weft>)
 endif()
+foreach(part IN LISTS parts)
+  weft_check(symbols.libweft-${part} ${Python3_EXECUTABLE} tests/checks/check_symbols.py libweft-${part}
+    $<TARGET_FILE:weft-${part}>)
+endforeach()
 if(TARGET weft-shim)
   weft_check(symbols.libweft-shim ${Python3_EXECUTABLE} tests/checks/check_symbols.py libweft-shim $<TARGET_FILE:weft-shim>)
 endif()

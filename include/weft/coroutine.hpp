@@ -3,6 +3,7 @@
 
 #include <coroutine>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -127,7 +128,14 @@ auto await(Awaitable&& awaitable) -> detail::await_result<Awaitable> {
 template <class Awaitable>
 auto await(Awaitable&& awaitable, deadline by) {
   auto result = detail::drive<Awaitable>(std::forward<Awaitable>(awaitable));
-  return detail::get_if(result.wait(by), result);
+  using type = detail::await_result<Awaitable>;
+  const bool ready = result.wait(by);
+  if constexpr (std::is_void_v<type>) {
+    if (ready) result.get();
+    return ready;
+  } else {
+    return ready ? std::optional<type>(result.get()) : std::nullopt;
+  }
 }
 
 }  // namespace weft

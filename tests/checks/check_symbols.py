@@ -21,7 +21,7 @@ import sys
 
 LISTS = pathlib.Path(__file__).resolve().parent / "symbols"
 # "typeinfo for weft::core::hub", "weft::fd::table::get(int)"
-INNER = re.compile(r"^([a-z ]+ for )?weft::(base|context|loop|core|fd|io|tasks)::")
+INNER = re.compile(r"^([a-z ]+ for )?weft::(base|context|loop|core|fd|io|tasks|ares|tls)::")
 INNER_OBJECT = re.compile(r"/(base|context|loop|core|fd)/[^/]+\.o$")
 OURS = re.compile(r"^([a-z ]+ for )?weft::|^weft_[a-z0-9_]+$")
 

@@ -18,7 +18,12 @@ using namespace std::chrono_literals;
 namespace weft {
 namespace {
 
-using namespace test;
+using test::join_all;
+using test::let_others_run;
+using test::offer;
+using test::spawn_many;
+using test::victim;
+using test::was_cancelled;
 
 const auto nothing = [](auto&&...) {};
 
