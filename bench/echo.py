@@ -5,7 +5,6 @@ request, p99, and what an idle connection costs.
 
     python3 bench/echo.py [--rounds 5] [--seconds 3] [--hubs 1] [--check]
 """
-import argparse
 import sys
 import time
 
@@ -104,18 +103,14 @@ def memory(bin_folder, variants, args, verdicts):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", help="build folder (build/release)")
-    parser.add_argument("--hubs", default="1")
+    parser = harness.arguments(__doc__, rounds=5)
     parser.add_argument("--connections", type=lambda text: [int(word) for word in text.split(",")],
                         default=[10, 1_000, 10_000])
     parser.add_argument("--idle-connections", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--warm-up", type=float, default=1)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--only", choices=["speed", "memory"])
-    parser.add_argument("--check", action="store_true", help="exit status 1 when a target is missed")
     args = parser.parse_args()
     harness.raise_open_files()
     bin_folder = harness.binaries(args.build)
@@ -133,11 +128,8 @@ def main():
     print()
     for kind, name, value, target in found:
         getattr(verdicts, kind)(name, value, target)
-    return 1 if args.check and verdicts.missed else 0
+    return verdicts.exit_status(args.check)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except harness.Failed as failed:
-        sys.exit(f"bench: {failed}")
+    harness.end_with(main)

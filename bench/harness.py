@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What the benches, the demo and the smoke tests share: servers, loads, /proc, pairs of runs. Standard library alone."""
+import argparse
 import ctypes
 import json
 import os
@@ -8,6 +9,7 @@ import resource
 import signal
 import statistics
 import subprocess
+import sys
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent
@@ -18,6 +20,26 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 class Failed(Exception):
     """A bench that cannot go on: its text is all that the user needs."""
+
+
+def arguments(description, hubs=True, rounds=None):
+    """A parser with the options of every bench; rounds: how many of them by default, if it has any."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--build", help="build folder (build/release)")
+    if hubs:
+        parser.add_argument("--hubs", default="1")
+    if rounds:
+        parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--check", action="store_true", help="exit status 1 when a target is missed")
+    return parser
+
+
+def end_with(main):
+    """Ends the program with what main() returns, or with the text of what stopped it."""
+    try:
+        sys.exit(main())
+    except Failed as failed:
+        sys.exit(f"bench: {failed}")
 
 
 def binaries(build=None):
@@ -56,6 +78,28 @@ def die_with_parent():
 
 def environment():
     return {name: value for name, value in os.environ.items() if not name.startswith("WEFT_") and name != "LD_PRELOAD"}
+
+
+def output(words, seconds=300, stderr=None):
+    """What a program prints that has to end well within so many seconds."""
+    words = [str(word) for word in words]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=stderr, text=True, timeout=seconds, env=environment(),
+                          preexec_fn=die_with_parent, check=False)
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(words)} ended with status {done.returncode}")
+    return done.stdout
+
+
+def named_figures(words):
+    """{name: figure} of a program that prints lines "NAME FIGURE"."""
+    return {name: float(figure) for name, figure in (line.split() for line in output(words).splitlines())}
+
+
+def google_benchmark(program, seconds):
+    """{name: nanoseconds of one item} of a Google Benchmark program, with so many seconds for each benchmark."""
+    text = output([program, "--benchmark_format=json", f"--benchmark_min_time={seconds}"], stderr=subprocess.DEVNULL)
+    return {run["name"].removesuffix("/real_time"): 1e9 / run["items_per_second"]
+            for run in json.loads(text)["benchmarks"]}
 
 
 class Process:
@@ -216,6 +260,9 @@ class Verdicts:
 
     def at_most(self, name, value, target):
         self._say(name, value, target, "<=", value is not None and value <= target)
+
+    def exit_status(self, check):
+        return 1 if check and self.missed else 0
 
     def _say(self, name, value, target, sign, good):
         self.missed += 0 if good else 1

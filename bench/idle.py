@@ -5,8 +5,6 @@ connections open and all its threads waiting, on OS threads and on Weft.
 
     python3 bench/idle.py [--seconds 10] [--connections 100] [--check]
 """
-import argparse
-import sys
 import time
 
 import harness
@@ -26,12 +24,9 @@ def one_window(bin_folder, words, args):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", help="build folder (build/release)")
-    parser.add_argument("--hubs", default="1")
+    parser = harness.arguments(__doc__)
     parser.add_argument("--connections", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--check", action="store_true", help="exit status 1 when a target is missed")
     args = parser.parse_args()
     bin_folder = harness.binaries(args.build)
     program = [bin_folder / "thread_echo"]
@@ -45,11 +40,8 @@ def main():
     print()
     verdicts.at_most("context switches while idle", runs["weft"]["switches"], 0)
     verdicts.at_most("ms of CPU time while idle", runs["weft"]["cpu_ms"], 0)
-    return 1 if args.check and verdicts.missed else 0
+    return verdicts.exit_status(args.check)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except harness.Failed as failed:
-        sys.exit(f"bench: {failed}")
+    harness.end_with(main)

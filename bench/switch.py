@@ -4,34 +4,16 @@
 
     python3 bench/switch.py [--rounds 15] [--check]
 """
-import argparse
-import json
-import subprocess
-import sys
-
+import comparison
 import harness
 
 TARGETS = {"yield/2": 1.6, "spawn_and_join": 8}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", help="build folder (build/release)")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=0.1, help="of each benchmark in each round")
-    parser.add_argument("--check", action="store_true", help="exit status 1 when a target is missed")
-    args = parser.parse_args()
-    words = [str(harness.binaries(args.build) / "switch_bench"), "--benchmark_format=json",
-             f"--benchmark_min_time={args.seconds}"]
-
-    def one_round():
-        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=120,
-                              env=harness.environment(), preexec_fn=harness.die_with_parent, check=False)
-        if done.returncode != 0:
-            raise harness.Failed(f"switch_bench ended with status {done.returncode}")
-        return {run["name"]: 1e9 / run["items_per_second"] for run in json.loads(done.stdout)["benchmarks"]}
-
-    runs = harness.interleaved(args.rounds, {"all": one_round})["all"]
+    args = comparison.arguments(__doc__).parse_args()
+    program = harness.binaries(args.build) / "switch_bench"
+    runs = [harness.google_benchmark(program, args.seconds) for _ in range(args.rounds)]
     found = {name: harness.median(run[name] for run in runs) for name in runs[0]}
     # Of the ratios, not of the times: what slows the machine for a while slows both sides of a round.
     ratios = {name: harness.median(run[name] / run["jump_fcontext"] for run in runs) for name in found}
@@ -41,11 +23,8 @@ def main():
     print()
     for name, target in TARGETS.items():
         verdicts.at_most(f"{name}, of a jump", ratios[name], target)
-    return 1 if args.check and verdicts.missed else 0
+    return verdicts.exit_status(args.check)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except harness.Failed as failed:
-        sys.exit(f"bench: {failed}")
+    harness.end_with(main)

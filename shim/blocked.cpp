@@ -2,6 +2,7 @@
 #include "shim/blocked.hpp"
 
 #include <errno.h>
+#include <sys/ioctl.h>
 
 #include "base/clock.hpp"
 #include "shim/helper.hpp"
@@ -50,6 +51,18 @@ long blocked::offload_call() noexcept {
   on.args[0] = static_cast<unsigned long>(static_cast<unsigned>(fd()));
   hold_.rest();
   return offload(on);
+}
+
+long pass_nonblocking(call c, fd::slot& s, int fd) noexcept {
+  c.args[0] = static_cast<unsigned long>(static_cast<unsigned>(fd));
+  int on = 1;
+  s.turn.lock();
+  base::raw_syscall(SYS_ioctl, fd, FIONBIO, &on);
+  const long result = pass(c);
+  on = 0;
+  base::raw_syscall(SYS_ioctl, fd, FIONBIO, &on);
+  s.turn.unlock();
+  return result;
 }
 
 }  // namespace weft::shim

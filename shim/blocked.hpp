@@ -41,6 +41,10 @@ class blocked {
   std::int64_t due_ = core::timers::never;
 };
 
+/// One try, on @p fd in place of the first argument, of a call that takes no flag against waiting: O_NONBLOCK is set for the
+/// moment. Only for sockets that nobody else can see (fd::is_sole).
+long pass_nonblocking(call c, fd::slot& s, int fd) noexcept;
+
 /// The slot of a descriptor that the program uses; nullptr, with the call's result in @p result, where Weft has nothing
 /// to do with it: bad descriptors, and files that never block.
 inline fd::slot* slot_for(call& c, int fd, long& result) noexcept {

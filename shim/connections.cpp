@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "shim/blocked.hpp"
@@ -62,20 +61,6 @@ long accepted(const call& c, slot& listener, long result) noexcept {
   return result;
 }
 
-// Connects without blocking, with O_NONBLOCK set for the moment. Only for sockets that nobody else can see.
-long connect_now(const call& c, slot& s, int fd) noexcept {
-  int on = 1;
-  call to = c;
-  to.args[0] = static_cast<unsigned long>(static_cast<unsigned>(fd));
-  s.turn.lock();
-  base::raw_syscall(SYS_ioctl, fd, FIONBIO, &on);
-  const long result = pass(to);
-  on = 0;
-  base::raw_syscall(SYS_ioctl, fd, FIONBIO, &on);
-  s.turn.unlock();
-  return result;
-}
-
 }  // namespace
 
 long sys_accept(call& c) noexcept {
@@ -106,7 +91,7 @@ long sys_connect(call& c) noexcept {
   // Datagram sockets have nothing to wait for.
   if (s->what() != fd::kind::stream || fd::is_nonblocking(*s, c.fd())) return pass(c);
   if (!fd::is_sole(*s)) return offload(c);
-  result = connect_now(c, *s, c.fd());
+  result = pass_nonblocking(c, *s, c.fd());
   // AF_UNIX: the backlog is full, and no event tells when it is not (unix(7)).
   if (result == -EAGAIN) return offload(c);
   // EALREADY: the call is made again behind a signal handler.
@@ -115,7 +100,7 @@ long sys_connect(call& c) noexcept {
   for (;;) {
     if (const long stop = b.wait(direction::write)) return stop == -EAGAIN ? -EINPROGRESS : stop;
     // The kernel's own last step: it tells the outcome, and that the socket is connected is noted there.
-    result = connect_now(c, *s, b.fd());
+    result = pass_nonblocking(c, *s, b.fd());
     if (result != -EALREADY && result != -EINPROGRESS) return result;
   }
 }

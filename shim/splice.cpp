@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "shim/blocked.hpp"
@@ -31,21 +30,6 @@ bool is_pipe(int fd) noexcept {
   return s != nullptr && fd::learn(*s, fd) == fd::kind::pipe;
 }
 
-// One try with O_NONBLOCK set for the moment, on a socket that nobody else can see.
-long send_file_now(const call& c, slot& s, int fd, unsigned long length) noexcept {
-  call on = c;
-  on.args[0] = static_cast<unsigned long>(static_cast<unsigned>(fd));
-  on.args[3] = length;
-  int flag = 1;
-  s.turn.lock();
-  base::raw_syscall(SYS_ioctl, fd, FIONBIO, &flag);
-  const long result = pass(on);
-  flag = 0;
-  base::raw_syscall(SYS_ioctl, fd, FIONBIO, &flag);
-  s.turn.unlock();
-  return result;
-}
-
 }  // namespace
 
 long sys_sendfile(call& c) noexcept {
@@ -56,7 +40,9 @@ long sys_sendfile(call& c) noexcept {
   if (s->what() != fd::kind::stream || !fd::is_sole(*s) || !is_plain(c.arg<int>(1))) return offload(c);
   blocked b(c, *s, c.fd());
   for (unsigned long sent = 0;;) {
-    result = send_file_now(c, *s, b.fd(), c.args[3] - sent);
+    call rest = c;
+    rest.args[3] = c.args[3] - sent;
+    result = pass_nonblocking(rest, *s, b.fd());
     if (result > 0) {
       sent += static_cast<unsigned long>(result);
       if (sent < c.args[3]) continue;

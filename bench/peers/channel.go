@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The same work as bench/channel_bench.cpp on Go's channels: one line "NAME NANOSECONDS" each. Argument: seconds of each.
+// The same work as bench/channel_bench.cpp on Go's channels.
 package main
 
-import (
-	"fmt"
-	"os"
-	"runtime"
-	"strconv"
-	"time"
-)
+import "runtime"
 
 func roundTrip(capacity int) func(n int) {
 	return func(n int) {
@@ -55,29 +49,12 @@ func sendAndReceive(n int) {
 	}
 }
 
-// The quickest way there is to a steady count: more and more until the time is used up.
-func measure(name string, seconds float64, work func(n int)) {
-	for n := 1000; ; n *= 4 {
-		start := time.Now()
-		work(n)
-		used := time.Since(start).Seconds()
-		if used >= seconds {
-			fmt.Printf("%s %.3f\n", name, used*1e9/float64(n))
-			return
-		}
-	}
-}
-
 func main() {
-	seconds := 0.1
-	if len(os.Args) > 1 {
-		seconds, _ = strconv.ParseFloat(os.Args[1], 64)
-	}
 	runtime.GOMAXPROCS(1) // as the fibers of one hub share a thread
-	measure("round_trip/0", seconds, roundTrip(0))
-	measure("round_trip/2", seconds, roundTrip(2))
-	measure("flow/64", seconds, flow(64))
-	measure("send_and_receive", seconds, sendAndReceive)
+	measure("round_trip/0", 1000, cpuTime, roundTrip(0))
+	measure("round_trip/2", 1000, cpuTime, roundTrip(2))
+	measure("flow/64", 1000, cpuTime, flow(64))
+	measure("send_and_receive", 1000, cpuTime, sendAndReceive)
 	runtime.GOMAXPROCS(2)
-	measure("round_trip_between_hubs/real_time", seconds, roundTrip(2))
+	measure("round_trip_between_hubs", 1000, realTime, roundTrip(2))
 }

@@ -3,7 +3,6 @@
 
 #include <coroutine>
 #include <memory>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -128,14 +127,7 @@ auto await(Awaitable&& awaitable) -> detail::await_result<Awaitable> {
 template <class Awaitable>
 auto await(Awaitable&& awaitable, deadline by) {
   auto result = detail::drive<Awaitable>(std::forward<Awaitable>(awaitable));
-  using type = detail::await_result<Awaitable>;
-  const bool ready = result.wait(by);
-  if constexpr (std::is_void_v<type>) {
-    if (ready) result.get();
-    return ready;
-  } else {
-    return ready ? std::optional<type>(result.get()) : std::nullopt;
-  }
+  return detail::get_if(result.wait(by), result);
 }
 
 }  // namespace weft

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -224,4 +225,18 @@ future<T> make_exceptional_future(E failure) requires(!std::is_same_v<E, std::ex
   return make_exceptional_future<T>(std::make_exception_ptr(std::move(failure)));
 }
 
+namespace detail {
+
+/// What a call with a deadline gives, after a wait for @p result that ended in time or not: an optional, of void a bool.
+template <class T>
+auto get_if(bool ready, future<T>& result) {
+  if constexpr (std::is_void_v<T>) {
+    if (ready) result.get();
+    return ready;
+  } else {
+    return ready ? std::optional<T>(result.get()) : std::nullopt;
+  }
+}
+
+}  // namespace detail
 }  // namespace weft

@@ -96,37 +96,52 @@ using submitted_value =
     typename std::invoke_result_t<Submit&,
                                   decltype(*std::begin(std::declval<std::remove_reference_t<Range>&>()))>::value_type;
 
-/// Begins elements as far as the bound allows.
-template <class Submit, class Range>
-class map_window {
+/// What results have in common: the elements, and those of them that are begun and not read.
+/// @tparam Results  has `next()`, and `add(future&&)` for one more that is begun; @tparam Unread  a container
+template <class Results, class Submit, class Range, class Unread>
+class map_results : public result_range<Results, map_value<submitted_value<Submit, Range>>> {
  public:
-  map_window(Submit&& submit, Range&& range, std::size_t most)
-      : submit_(std::move(submit)), elements_(std::forward<Range>(range)), most_(most) {}
+  using result = submitted_value<Submit, Range>;
+  using value_type = map_value<result>;
 
-  /// @param begun  how many are begun; @param add  takes the future of one more
-  template <class Count, class Add>
-  void fill(Count&& begun, Add&& add) {
+  /// Whether all results have been read.
+  bool done() const { return unread_.empty() && failure_ == nullptr && elements_.empty(); }
+
+ protected:
+  map_results(Submit&& submit, Range&& range, std::size_t max_unread)
+      : submit_(std::move(submit)), elements_(std::forward<Range>(range)), max_unread_(max_unread) {}
+
+  /// Begins elements as far as the bound allows.
+  void fill() {
     if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
-    while ((most_ == 0 || begun() < most_) && !elements_.empty()) {
-      elements_.give([&](auto&& e) { add(submit_(std::forward<decltype(e)>(e))); });
+    while ((max_unread_ == 0 || unread_.size() < max_unread_) && !elements_.empty()) {
+      elements_.give([&](auto&& e) { static_cast<Results*>(this)->add(submit_(std::forward<decltype(e)>(e))); });
     }
   }
-  /// The same while a result is in the caller's hands: what is thrown waits for the next `fill`.
-  template <class Count, class Add>
-  void fill_later(Count&& begun, Add&& add) noexcept {
+  /// The value of one that is ready and no longer among the unread. What beginning another throws waits for the next `fill`.
+  std::optional<value_type> take(future<result> ready) {
     try {
-      fill(begun, add);
+      fill();
     } catch (...) {
       failure_ = std::current_exception();
     }
+    return take_value(ready);
   }
-  bool empty() const { return failure_ == nullptr && elements_.empty(); }
 
  private:
   Submit submit_;
   element_source<Range> elements_;
-  const std::size_t most_;
+  const std::size_t max_unread_;
   std::exception_ptr failure_;
+
+ protected:
+  Unread unread_;
+};
+
+template <class Result>
+struct unordered_entry : completion {
+  future<Result> asked;
+  typename std::list<unordered_entry>::iterator place;
 };
 
 }  // namespace detail
@@ -149,97 +164,82 @@ class map_window {
 /// Lifetime  Destroyed early it cancels what has not begun, and waits for nothing. An lvalue range must live as long; any
 ///           other is moved in, and its elements are moved out.
 template <class Submit, class Range>
-class ordered_results : public detail::result_range<ordered_results<Submit, Range>,
-                                                    detail::map_value<detail::submitted_value<Submit, Range>>> {
+class ordered_results : public detail::map_results<ordered_results<Submit, Range>, Submit, Range,
+                                                   std::deque<future<detail::submitted_value<Submit, Range>>>> {
+  using base = typename ordered_results::map_results;
+  friend base;
+
  public:
-  using result = detail::submitted_value<Submit, Range>;
-  using value_type = detail::map_value<result>;
+  using typename base::result;
+  using typename base::value_type;
 
   ordered_results(Submit submit, Range&& range, std::size_t max_unread)
-      : window_(std::move(submit), std::forward<Range>(range), max_unread) {
-    window_.fill(begun(), add());
+      : base(std::move(submit), std::forward<Range>(range), max_unread) {
+    this->fill();
   }
   ~ordered_results() {
-    for (const future<result>& each : unread_) each.cancel();
+    for (const future<result>& each : this->unread_) each.cancel();
   }
 
   /// The next result; nothing at the end, or if @p by passed first.
   std::optional<value_type> next(deadline by = deadline::never()) {
-    window_.fill(begun(), add());
-    if (unread_.empty() || !unread_.front().wait(by)) return std::nullopt;
-    future<result> ready = std::move(unread_.front());
-    unread_.pop_front();
-    window_.fill_later(begun(), add());
-    return detail::take_value(ready);
+    this->fill();
+    auto& unread = this->unread_;
+    if (unread.empty() || !unread.front().wait(by)) return std::nullopt;
+    future<result> ready = std::move(unread.front());
+    unread.pop_front();
+    return this->take(std::move(ready));
   }
-  /// Whether all results have been read.
-  bool done() const { return unread_.empty() && window_.empty(); }
 
  private:
-  auto begun() {
-    return [this] { return unread_.size(); };
-  }
-  auto add() {
-    return [this](future<result>&& asked) { unread_.push_back(std::move(asked)); };
-  }
-
-  detail::map_window<Submit, Range> window_;
-  std::deque<future<result>> unread_;
+  void add(future<result>&& asked) { this->unread_.push_back(std::move(asked)); }
 };
 
 /// The results of `map_unordered`: as ordered_results, in the order they become ready.
 template <class Submit, class Range>
-class unordered_results : public detail::result_range<unordered_results<Submit, Range>,
-                                                      detail::map_value<detail::submitted_value<Submit, Range>>> {
+class unordered_results
+    : public detail::map_results<unordered_results<Submit, Range>, Submit, Range,
+                                 std::list<detail::unordered_entry<detail::submitted_value<Submit, Range>>>> {
+  using base = typename unordered_results::map_results;
+  friend base;
+
  public:
-  using result = detail::submitted_value<Submit, Range>;
-  using value_type = detail::map_value<result>;
+  using typename base::result;
+  using typename base::value_type;
 
   unordered_results(Submit submit, Range&& range, std::size_t max_unread)
-      : window_(std::move(submit), std::forward<Range>(range), max_unread) {
-    window_.fill(begun(), add());
+      : base(std::move(submit), std::forward<Range>(range), max_unread) {
+    this->fill();
   }
   ~unordered_results() {
-    for (entry& each : unread_) {
+    for (entry& each : this->unread_) {
       each.asked.remove_waiter(each);
       each.asked.cancel();
     }
   }
 
   std::optional<value_type> next(deadline by = deadline::never()) {
-    window_.fill(begun(), add());
-    if (unread_.empty()) return std::nullopt;
+    this->fill();
+    if (this->unread_.empty()) return std::nullopt;
     auto* const found = static_cast<entry*>(ready_.next(by));
     if (found == nullptr) return std::nullopt;
     future<result> ready = std::move(found->asked);
-    unread_.erase(found->place);
-    window_.fill_later(begun(), add());
-    return detail::take_value(ready);
+    this->unread_.erase(found->place);
+    return this->take(std::move(ready));
   }
-  bool done() const { return unread_.empty() && window_.empty(); }
 
  private:
-  struct entry : detail::completion {
-    future<result> asked;
-    typename std::list<entry>::iterator place;
-  };
+  using entry = detail::unordered_entry<result>;
 
-  auto begun() {
-    return [this] { return unread_.size(); };
-  }
-  auto add() {
-    return [this](future<result>&& asked) {
-      entry& added = unread_.emplace_back();
-      added.asked = std::move(asked);
-      added.place = std::prev(unread_.end());
-      ready_.prepare(added);
-      added.asked.add_waiter(added);
-    };
+  void add(future<result>&& asked) {
+    entry& added = this->unread_.emplace_back();
+    added.asked = std::move(asked);
+    added.place = std::prev(this->unread_.end());
+    ready_.prepare(added);
+    added.asked.add_waiter(added);
   }
 
-  detail::map_window<Submit, Range> window_;
   detail::completions ready_;
-  std::list<entry> unread_;
 };
 
 template <class Submit, class Range>

@@ -2,14 +2,13 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 
 #include "weft/deadline.hpp"
-#include "weft/detail/clock.hpp"
 #include "weft/detail/exchange.hpp"
 #include "weft/detail/misuse.hpp"
 #include "weft/detail/owner.hpp"
 #include "weft/detail/spin.hpp"
+#include "weft/detail/timed_lock.hpp"
 #include "weft/detail/wait_queue.hpp"
 
 namespace weft {
@@ -27,7 +26,8 @@ namespace weft {
 ///           itself. If the holder runs on another OS thread, `lock` looks for about a microsecond before that.
 /// Order     First come, first served: `unlock` hands it to who waits longest, and nobody can overtake that one. So a
 ///           fiber that unlocks and locks again at once goes behind those that wait.
-/// Timeout   A passed deadline still succeeds if nobody holds it.
+/// Timeout   A passed deadline still succeeds if nobody holds it. `try_lock_for` and `try_lock_until` are `lock(deadline)` under
+///           the names of std::timed_mutex.
 /// Cancel    `lock` is a cancellation point if it has to wait; a cancelled `lock` has not locked.
 /// Threads   Safe from fibers of all hubs and from plain threads at once. It belongs to who locked it, the fiber and not
 ///           its OS thread.
@@ -35,7 +35,7 @@ namespace weft {
 ///           Destroying it while someone holds it or waits for it aborts.
 /// Cost      32 bytes. Free: one compare-and-swap each way, inline. Contended between fibers of one hub: a switch. See
 ///           bench/sync_bench.cpp.
-class mutex {
+class mutex : public detail::timed_lock<mutex> {
  public:
   constexpr mutex() noexcept = default;
   mutex(const mutex&) = delete;
@@ -54,15 +54,6 @@ class mutex {
   [[nodiscard]] bool try_lock() noexcept {
     detail::owner_id free = 0;
     return detail::exchange_if(word_, free, detail::this_owner());
-  }
-  /// Both as `lock(deadline)`, under the names of std::timed_mutex.
-  template <class Rep, class Period>
-  [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& wait) {
-    return lock(deadline(wait));
-  }
-  template <class Clock, class Duration>
-  [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, Duration>& point) {
-    return lock(detail::to_deadline(point));
   }
 
   /// Never suspends.

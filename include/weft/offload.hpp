@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -36,14 +35,7 @@ auto offload(F&& function) -> std::invoke_result_t<std::decay_t<F>> {
 template <class F>
 auto offload(F&& function, deadline by) {
   auto result = default_thread_pool().submit(std::forward<F>(function));
-  const bool ready = detail::wait_or_cancel(result, by);
-  using type = std::invoke_result_t<std::decay_t<F>>;
-  if constexpr (std::is_void_v<type>) {
-    if (ready) result.get();
-    return ready;
-  } else {
-    return ready ? std::optional<type>(result.get()) : std::nullopt;
-  }
+  return detail::get_if(detail::wait_or_cancel(result, by), result);
 }
 
 }  // namespace weft

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 
+#include "weft/detail/timed_lock.hpp"
 #include "weft/mutex.hpp"
 
 namespace weft {
@@ -15,7 +15,7 @@ namespace weft {
 ///
 /// Order     The last of as many `unlock`s as there were `lock`s hands it to who waits longest.
 /// Cost      40 bytes; locking again is a comparison and an increment.
-class recursive_mutex {
+class recursive_mutex : public detail::timed_lock<recursive_mutex> {
  public:
   constexpr recursive_mutex() noexcept = default;
   recursive_mutex(const recursive_mutex&) = delete;
@@ -46,15 +46,6 @@ class recursive_mutex {
       return false;
     }
     return true;
-  }
-  /// Both as `lock(deadline)`, under the names of std::recursive_timed_mutex.
-  template <class Rep, class Period>
-  [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& wait) {
-    return lock(deadline(wait));
-  }
-  template <class Clock, class Duration>
-  [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, Duration>& point) {
-    return lock(detail::to_deadline(point));
   }
 
   /// Never suspends.

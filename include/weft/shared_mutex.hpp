@@ -2,15 +2,14 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 
 #include "weft/deadline.hpp"
-#include "weft/detail/clock.hpp"
 #include "weft/detail/exchange.hpp"
 #include "weft/detail/misuse.hpp"
 #include "weft/detail/owner.hpp"
 #include "weft/detail/spin.hpp"
+#include "weft/detail/timed_lock.hpp"
 #include "weft/detail/wait_queue.hpp"
 
 namespace weft {
@@ -27,14 +26,15 @@ namespace weft {
 /// Order     First come, first served, readers that stand next to each other together. A reader that comes while a writer
 ///           waits goes behind it, so neither kind starves. A reader that locks again before it has unlocked therefore waits
 ///           for ever once a writer has come between: it must not.
-/// Timeout   A passed deadline still succeeds if no wait is needed.
+/// Timeout   A passed deadline still succeeds if no wait is needed. `try_lock_for`, `try_lock_shared_for` and their `_until` are
+///           the calls with a deadline under the names of std::shared_timed_mutex.
 /// Cancel    Both are cancellation points if they have to wait. Who is cancelled has not locked, and readers behind a writer
 ///           that gave up go on at once.
 /// Threads   Safe from fibers of all hubs and from plain threads at once. It belongs to the fiber, not to its OS thread.
 /// Lifetime  May be destroyed as soon as the last holder has unlocked it. Destroying it while someone holds it or waits for
 ///           it aborts.
 /// Cost      40 bytes. Without contention one compare-and-swap each way, inline. Readers of several hubs share its cache line.
-class shared_mutex {
+class shared_mutex : public detail::timed_lock<shared_mutex>, public detail::timed_shared_lock<shared_mutex> {
  public:
   constexpr shared_mutex() noexcept = default;
   shared_mutex(const shared_mutex&) = delete;
@@ -56,14 +56,6 @@ class shared_mutex {
     if (!detail::exchange_if(state_, free, writing)) return false;
     writer_.store(detail::this_owner(), std::memory_order_relaxed);
     return true;
-  }
-  template <class Rep, class Period>
-  [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& wait) {
-    return lock(deadline(wait));
-  }
-  template <class Clock, class Duration>
-  [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, Duration>& point) {
-    return lock(detail::to_deadline(point));
   }
   /// @throws std::system_error  (operation_not_permitted) the caller has not locked it for writing; nothing has changed then
   void unlock() {
@@ -89,14 +81,6 @@ class shared_mutex {
       }
     }
     return false;
-  }
-  template <class Rep, class Period>
-  [[nodiscard]] bool try_lock_shared_for(const std::chrono::duration<Rep, Period>& wait) {
-    return lock_shared(deadline(wait));
-  }
-  template <class Clock, class Duration>
-  [[nodiscard]] bool try_lock_shared_until(const std::chrono::time_point<Clock, Duration>& point) {
-    return lock_shared(detail::to_deadline(point));
   }
   /// @throws std::system_error  (operation_not_permitted) nobody has locked it for reading; nothing has changed then
   void unlock_shared() {

@@ -258,20 +258,10 @@ TEST(mutex, deadlines_and_hand_overs_meet_across_hubs) {
 }
 
 TEST(mutex, may_be_destroyed_by_who_locked_it_next) {
-  for (int i = 0; i < 300; ++i) {
-    auto m = std::make_unique<mutex>();
-    m->lock();
-    std::atomic<bool> goes{false};
-    std::thread next([&] {
-      goes = true;
-      m->lock();
-      m->unlock();
-      m.reset();
-    });
-    while (!goes) std::this_thread::yield();
-    m->unlock();  // may return behind the destruction
-    next.join();
-  }
+  unlock_while_another_destroys<mutex>([](mutex& m, int) {
+    m.lock();
+    return [&m] { m.unlock(); };
+  });
 }
 
 TEST(mutex, can_be_a_constant_initialised_static) {

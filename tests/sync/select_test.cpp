@@ -18,12 +18,7 @@ using namespace std::chrono_literals;
 namespace weft {
 namespace {
 
-using test::join_all;
-using test::let_others_run;
-using test::offer;
-using test::spawn_many;
-using test::victim;
-using test::was_cancelled;
+using namespace test;
 
 const auto nothing = [](auto&&...) {};
 

@@ -256,21 +256,11 @@ TEST(shared_mutex, fibers_of_several_hubs_and_plain_threads_share_it) {
 }
 
 TEST(shared_mutex, may_be_destroyed_by_who_locked_it_next) {
-  for (int i = 0; i < 300; ++i) {
-    auto m = std::make_unique<shared_mutex>();
-    const bool shared = i % 2 == 0;
-    shared ? m->lock_shared() : m->lock();
-    std::atomic<bool> goes{false};
-    std::thread next([&] {
-      goes = true;
-      m->lock();
-      m->unlock();
-      m.reset();
-    });
-    while (!goes) std::this_thread::yield();
-    shared ? m->unlock_shared() : m->unlock();  // may return behind the destruction
-    next.join();
-  }
+  unlock_while_another_destroys<shared_mutex>([](shared_mutex& m, int turn) {
+    const bool shared = turn % 2 == 0;
+    shared ? m.lock_shared() : m.lock();
+    return [&m, shared] { shared ? m.unlock_shared() : m.unlock(); };
+  });
 }
 
 TEST(shared_mutex_death_test, destroying_a_held_one_aborts) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <concepts>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <shared_mutex>
 #include <system_error>
@@ -119,6 +121,26 @@ inline void run_crowd(const crowd& c, const std::function<void(int)>& body) {
   for (int i = 0; i < c.threads; ++i) threads.emplace_back(body, number++);
   run_hub(number);
   for (std::thread& t : threads) t.join();
+}
+
+/// Unlocks a mutex again and again that another thread waits for and destroys as soon as it has had it.
+/// @param lock_of_turn  locks it, and gives what unlocks it
+template <class Mutex, class Lock>
+void unlock_while_another_destroys(Lock lock_of_turn) {
+  for (int i = 0; i < 300; ++i) {
+    auto m = std::make_unique<Mutex>();
+    const auto unlock = lock_of_turn(*m, i);
+    std::atomic<bool> goes{false};
+    std::thread next([&] {
+      goes = true;
+      m->lock();
+      m->unlock();
+      m.reset();
+    });
+    while (!goes) std::this_thread::yield();
+    unlock();  // may return behind the destruction
+    next.join();
+  }
 }
 
 /// What a call reports as std::system_error.

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""A bench of light fibers beside its peers: the same work in turns, and the ratio of each round."""
+import harness
+
+
+def arguments(description):
+    parser = harness.arguments(description, hubs=False, rounds=15)
+    parser.add_argument("--seconds", type=float, default=0.1, help="of each benchmark in each round")
+    return parser
+
+
+def run(description, name, targets):
+    """Runs NAME_bench, boost_fiber_NAME and go_NAME, as far as they are there.
+
+    targets: (row, peer, at most so much of the peer's time). A row "X/std" of ours is the peer "std" of row X, and a row
+    "X/all_processors" of Go the peer "Go on all processors".
+    """
+    args = arguments(description).parse_args()
+    folder = harness.binaries(args.build)
+    programs = {"weft": (f"{name}_bench", harness.google_benchmark),
+                "Boost.Fiber": (f"boost_fiber_{name}", harness.google_benchmark),
+                "Go": (f"go_{name}", lambda program, seconds: harness.named_figures([program, seconds]))}
+    runs = harness.interleaved(args.rounds, {
+        who: lambda program=folder / program, run_it=run_it: run_it(program, args.seconds)
+        for who, (program, run_it) in programs.items() if (folder / program).exists()})
+
+    def time_of(who, what, number):
+        """Nanoseconds in one round, or None where there is no such row."""
+        if who == "std":
+            return runs["weft"][number].get(what + "/std")
+        if who == "Go on all processors":
+            return time_of("Go", what + "/all_processors", number)
+        return runs[who][number].get(what) if who in runs else None
+
+    def ratio(what, who):
+        """Of the ratios, not of the times: what slows the machine for a while slows both sides of a round."""
+        pairs = [(time_of("weft", what, i), time_of(who, what, i)) for i in range(args.rounds)]
+        return harness.median(ours / theirs if theirs else None for ours, theirs in pairs)
+
+    names = [row for row in runs["weft"][0] if not row.endswith("/std")]
+    peers = [who for who in ("std", "Boost.Fiber", "Go", "Go on all processors")
+             if any(time_of(who, what, 0) is not None for what in names)]
+    rows = [["ns", "weft"] + [text for peer in peers for text in (peer, "weft/it")]]
+    for what in names:
+        row = [what]
+        for who in ["weft"] + peers:
+            middle = harness.median(time_of(who, what, i) for i in range(args.rounds))
+            row.append("-" if middle is None else f"{middle:.1f}")
+            if who != "weft":
+                row.append("-" if middle is None else f"{ratio(what, who):.2f}x")
+        rows.append(row)
+    harness.table(rows)
+    print()
+    verdicts = harness.Verdicts()
+    for what, who, most in targets:
+        if who in peers:
+            verdicts.at_most(f"{what}, of {who}", ratio(what, who), most)
+    return verdicts.exit_status(args.check)
