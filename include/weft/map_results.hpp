@@ -138,6 +138,8 @@ class map_results : public result_range<Results, map_value<submitted_value<Submi
   Unread unread_;
 };
 
+struct nothing_begun {};
+
 template <class Result>
 struct unordered_entry : completion {
   future<Result> asked;
@@ -174,8 +176,8 @@ class ordered_results : public detail::map_results<ordered_results<Submit, Range
   using typename base::value_type;
 
   ordered_results(Submit submit, Range&& range, std::size_t max_unread)
-      : base(std::move(submit), std::forward<Range>(range), max_unread) {
-    this->fill();
+      : ordered_results(detail::nothing_begun(), std::move(submit), std::forward<Range>(range), max_unread) {
+    this->fill();  // if it throws, what has begun is left as the destructor leaves it
   }
   ~ordered_results() {
     for (const future<result>& each : this->unread_) each.cancel();
@@ -192,6 +194,8 @@ class ordered_results : public detail::map_results<ordered_results<Submit, Range
   }
 
  private:
+  ordered_results(detail::nothing_begun, Submit&& submit, Range&& range, std::size_t max_unread)
+      : base(std::move(submit), std::forward<Range>(range), max_unread) {}
   void add(future<result>&& asked) { this->unread_.push_back(std::move(asked)); }
 };
 
@@ -208,8 +212,8 @@ class unordered_results
   using typename base::value_type;
 
   unordered_results(Submit submit, Range&& range, std::size_t max_unread)
-      : base(std::move(submit), std::forward<Range>(range), max_unread) {
-    this->fill();
+      : unordered_results(detail::nothing_begun(), std::move(submit), std::forward<Range>(range), max_unread) {
+    this->fill();  // if it throws, what has begun is left as the destructor leaves it
   }
   ~unordered_results() {
     for (entry& each : this->unread_) {
@@ -231,6 +235,8 @@ class unordered_results
  private:
   using entry = detail::unordered_entry<result>;
 
+  unordered_results(detail::nothing_begun, Submit&& submit, Range&& range, std::size_t max_unread)
+      : base(std::move(submit), std::forward<Range>(range), max_unread) {}
   void add(future<result>&& asked) {
     entry& added = this->unread_.emplace_back();
     added.asked = std::move(asked);

@@ -316,31 +316,48 @@ TYPED_TEST(executors, map_throws_where_the_result_would_stand_and_goes_on) {
   EXPECT_EQ(bad, 1);
 }
 
+// A range that fails at its third element.
+struct broken {
+  struct iterator {
+    int at;
+    int operator*() const {
+      if (at == 2) throw std::out_of_range("broken");
+      return at;
+    }
+    iterator& operator++() {
+      ++at;
+      return *this;
+    }
+    bool operator!=(const iterator&) const { return true; }
+    bool operator==(const iterator&) const { return false; }
+  };
+  iterator begin() const { return {0}; }
+  iterator end() const { return {0}; }
+};
+
 TYPED_TEST(executors, map_over_a_range_that_throws) {
   TypeParam e = maker<TypeParam>::make(1);
-  struct broken {
-    struct iterator {
-      int at;
-      int operator*() const {
-        if (at == 2) throw std::out_of_range("broken");
-        return at;
-      }
-      iterator& operator++() {
-        ++at;
-        return *this;
-      }
-      bool operator!=(const iterator&) const { return true; }
-      bool operator==(const iterator&) const { return false; }
-    };
-    iterator begin() const { return {0}; }
-    iterator end() const { return {0}; }
-  };
   EXPECT_THROW(e.map([](int n) { return n; }, broken()), std::out_of_range);
   auto results = e.map([](int n) { return n; }, broken(), 1);
   EXPECT_EQ(results.next(), 0);
   EXPECT_EQ(results.next(), 1) << "it was there before the range broke";
   EXPECT_THROW(results.next(), std::out_of_range);
   EXPECT_TRUE(results.done());
+}
+
+TYPED_TEST(executors, map_that_throws_at_once_cancels_what_has_not_begun) {
+  door d;
+  TypeParam e = maker<TypeParam>::make(1);
+  std::atomic<int> ran{0};
+  const auto wait = [&](int) {
+    d.pass();
+    ++ran;
+  };
+  EXPECT_THROW(e.map_unordered(wait, broken()), std::out_of_range);
+  EXPECT_THROW(e.map(wait, broken()), std::out_of_range);
+  d.open();
+  EXPECT_TRUE(e.join());
+  EXPECT_LE(ran, 1) << "the first may have begun";
 }
 
 TYPED_TEST(executors, results_that_are_left_cancel_what_has_not_begun) {
