@@ -5,10 +5,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "fd/poll_now.hpp"
 #include "shim/blocked.hpp"
 #include "shim/helper.hpp"
 #include "shim/io.hpp"
-#include "shim/poll_now.hpp"
 #include "shim/socket_io.hpp"
 #include "shim/user_memory.hpp"
 
@@ -28,7 +28,7 @@ long accept_now(const call& c, slot& s, int fd) noexcept {
   s.turn.lock();
   pollfd p{fd, POLLIN, 0};
   long result = -EAGAIN;
-  if (poll_now(&p, 1) != 0) {
+  if (fd::poll_now(&p, 1) != 0) {
     result = kickable(on);
     if (result == -EINTR) result = -EAGAIN;
   }

@@ -13,9 +13,9 @@
 #include <cstring>
 #include <string_view>
 
+#include "fd/poll_now.hpp"
 #include "shim/blocked.hpp"
 #include "shim/helper.hpp"
-#include "shim/poll_now.hpp"
 #include "shim/socket_io.hpp"
 #include "shim/user_memory.hpp"
 #include "shim/user_vectors.hpp"
@@ -34,7 +34,7 @@ constexpr unsigned long tty_piece = 2048;
 
 bool ready_now(int fd, short events) noexcept {
   pollfd p{fd, events, 0};
-  return poll_now(&p, 1) != 0;
+  return fd::poll_now(&p, 1) != 0;
 }
 
 // Files whose read and write know no flag for it: a look first. If another process is faster between the two the carrier

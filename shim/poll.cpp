@@ -7,11 +7,11 @@
 
 #include "base/clock.hpp"
 #include "core/timers.hpp"
-#include "shim/poll_now.hpp"
+#include "fd/poll_now.hpp"
+#include "fd/wait_set.hpp"
 #include "shim/poll_time.hpp"
 #include "shim/user_memory.hpp"
 #include "shim/wait_mask.hpp"
-#include "shim/wait_set.hpp"
 
 namespace weft::shim {
 
@@ -22,7 +22,7 @@ namespace {
 long poll_until(pollfd* fds, unsigned long count, std::int64_t due) noexcept {
   if (signal_is_due()) return -EINTR;
   for (;;) {
-    wait_set set;
+    fd::wait_set set;
     for (unsigned long i = 0; i < count; ++i) {
       pollfd one;
       if (!copy_in(one, fds + i)) return -EFAULT;
@@ -32,7 +32,7 @@ long poll_until(pollfd* fds, unsigned long count, std::int64_t due) noexcept {
     do {
       o = set.wait(due);
       if (o == fd::outcome::interrupted) return -EINTR;
-      const long result = poll_now(fds, count);
+      const long result = fd::poll_now(fds, count);
       if (result != 0 || o == fd::outcome::timed_out) return result;
     } while (o != fd::outcome::stale);
   }
@@ -59,7 +59,7 @@ long sys_poll(call& c) noexcept {
   auto* const fds = c.arg<pollfd*>(0);
   const auto count = c.arg<unsigned>(1);
   const auto timeout = c.arg<int>(2);
-  long result = poll_now(fds, count);
+  long result = fd::poll_now(fds, count);
   if (result != 0 || timeout == 0) return result;
   std::int64_t due = c.resume_due;
   if (due == 0) due = timeout < 0 ? core::timers::never : due_in(timeout / 1000, timeout % 1000 * 1'000'000L);
@@ -90,7 +90,7 @@ long sys_ppoll(call& c) noexcept {
     due = t.tv_sec == 0 && t.tv_nsec == 0 ? 0 : due_in(t.tv_sec, t.tv_nsec);
   }
   if (const long error = set_wait_mask(mask, c.args[4])) return error;
-  long result = poll_now(fds, count);
+  long result = fd::poll_now(fds, count);
   if (result == 0 && due != 0) result = poll_until(fds, count, due);
   if (result == -EINTR) result = restart_nohand;
   result = restore_wait_mask(mask, result);

@@ -9,9 +9,9 @@
 #include <time.h>
 
 #include "core/timers.hpp"
+#include "fd/wait_set.hpp"
 #include "shim/helper.hpp"
 #include "shim/user_memory.hpp"
-#include "shim/wait_set.hpp"
 
 namespace weft::shim {
 
@@ -54,7 +54,7 @@ long sys_io_uring_enter(call& c) noexcept {
     if (found == -EINVAL) found = pass(wait);  // Linux before 5.11
     return submitted > 0 || found >= 0 ? submitted : found;
   }
-  wait_set set;
+  fd::wait_set set;
   set.add(c.fd(), POLLIN);
   for (;;) {
     if (set.wait(core::timers::never) == fd::outcome::interrupted) return interrupted;

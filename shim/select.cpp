@@ -5,11 +5,11 @@
 
 #include "base/memory.hpp"
 #include "core/timers.hpp"
+#include "fd/wait_set.hpp"
 #include "shim/poll.hpp"
 #include "shim/poll_time.hpp"
 #include "shim/user_memory.hpp"
 #include "shim/wait_mask.hpp"
-#include "shim/wait_set.hpp"
 
 namespace weft::shim {
 
@@ -70,7 +70,7 @@ class bit_sets {
     return result;
   }
 
-  void add_to(wait_set& set) const noexcept {
+  void add_to(fd::wait_set& set) const noexcept {
     for (unsigned k = 0; k < words_; ++k) {
       word any = 0;
       for (int i = 0; i < 3; ++i) any |= used(i) ? asked(i)[k] : 0;
@@ -97,7 +97,7 @@ class bit_sets {
 long select_until(bit_sets& sets, std::int64_t due) noexcept {
   if (signal_is_due()) return restart_nohand;
   for (;;) {
-    wait_set set;
+    fd::wait_set set;
     sets.add_to(set);
     fd::outcome o;
     do {

@@ -6,10 +6,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "fd/poll_now.hpp"
 #include "shim/blocked.hpp"
 #include "shim/helper.hpp"
 #include "shim/io.hpp"
-#include "shim/poll_now.hpp"
 #include "shim/socket_io.hpp"
 #include "shim/user_memory.hpp"
 
@@ -81,7 +81,7 @@ long sys_splice(call& c) noexcept {
     const long result = pass(now);
     if (result != -EAGAIN) return result;
     pollfd p{source.fd(), POLLIN, 0};
-    const bool wait_out = out_blocks && (!in_blocks || poll_now(&p, 1) != 0);
+    const bool wait_out = out_blocks && (!in_blocks || fd::poll_now(&p, 1) != 0);
     blocked& b = wait_out ? target : source;
     if (!b.has_waited() && fd::is_nonblocking(wait_out ? *to : *from, b.fd())) return result;
     if (const long stop = b.wait(wait_out ? direction::write : direction::read)) return stop;

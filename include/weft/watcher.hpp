@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include <chrono>
 #include <functional>
 #include <string>
+
+#include "weft/exit_status.hpp"
 
 namespace weft {
 
@@ -130,6 +134,19 @@ class stat_watcher : public watcher {
  public:
   stat_watcher(std::string path, std::chrono::nanoseconds interval,
                std::function<void(const struct stat& now, const struct stat& before)> call);
+};
+
+/// A signal: calls for each that comes, as `signal_stream` has them. Starts and stops as often as one likes.
+class signal_watcher : public watcher {
+ public:
+  signal_watcher(int signum, std::function<void(const siginfo_t&)> call);
+};
+
+/// A child process: calls once when it has ended, with its status, which it takes from the kernel (waitpid(2)). Not for
+/// a child that a `process` or somebody else waits for; if one was faster the status is unknown.
+class child_watcher : public watcher {
+ public:
+  child_watcher(pid_t pid, std::function<void(exit_status)> call);
 };
 
 }  // namespace weft

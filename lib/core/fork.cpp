@@ -8,7 +8,9 @@
 #include <mutex>
 
 #include "base/check.hpp"
+#include "base/clock.hpp"
 #include "base/spinlock.hpp"
+#include "core/cancel.hpp"
 #include "core/local_hub.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
@@ -34,6 +36,7 @@ void move_to_fresh_hub(fiber& survivor) noexcept {
   survivor.interrupt_posted.store(false, std::memory_order_relaxed);
   survivor.cancel_posted.store(false, std::memory_order_relaxed);
   adopt_thread(*h, survivor);
+  if (survivor.records != nullptr) fire_records(survivor, base::monotonic_ns());  // its timeouts hold on
 }
 
 void in_child() {

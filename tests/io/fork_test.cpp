@@ -14,6 +14,7 @@
 
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
+#include "weft/detail/cancel_record.hpp"
 #include "weft/fiber.hpp"
 #include "weft/io.hpp"
 
@@ -89,6 +90,22 @@ TEST(forking, a_fiber_goes_on_in_the_child_with_its_number_and_its_end_ends_the_
   });
   EXPECT_TRUE(f.join());
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 9) << status;
+}
+
+TEST(forking, a_deadline_that_cancels_the_fiber_does_so_in_the_child) {
+  struct expired {};
+  detail::cancel_record limit([](detail::cancel_record&) { throw expired(); });
+  limit.enter(20ms);
+  EXPECT_EQ(in_child([] {
+              try {
+                this_fiber::sleep_until(deadline::never());
+              } catch (const expired&) {
+                return 6;
+              }
+              return 0;
+            }),
+            6);
+  limit.leave();
 }
 
 TEST(forking, a_descriptor_that_the_parent_waits_for_can_be_waited_for) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "core/scheduler.hpp"
@@ -315,6 +317,55 @@ TEST(paths, a_change_is_told_with_what_was_before) {
   w.stop();
   unlink(name.c_str());
   rmdir(folder);
+}
+
+TEST(system, a_signal_watcher_calls_for_each_signal_and_can_be_started_again) {
+  int calls = 0;
+  signal_watcher w(SIGUSR1, [&](const siginfo_t& info) {
+    EXPECT_EQ(info.si_signo, SIGUSR1);
+    ++calls;
+  });
+  for (int round = 1; round <= 2; ++round) {
+    w.start();
+    raise(SIGUSR1);
+    raise(SIGUSR1);
+    until([&] { return calls == 2 * round; });
+    w.stop();
+  }
+  signal_watcher bad(SIGKILL, [](const siginfo_t&) {});
+  EXPECT_THROW(bad.start(), std::system_error);
+  EXPECT_FALSE(bad.active());
+  EXPECT_THROW(signal_watcher(99, [](const siginfo_t&) {}).start(), std::system_error);
+}
+
+TEST(system, a_child_watcher_calls_once_with_the_status) {
+  const pid_t child = fork();
+  if (child == 0) _exit(7);
+  std::optional<exit_status> got;
+  child_watcher w(child, [&](exit_status s) { got = s; });
+  w.start();
+  until([&] { return got.has_value(); });
+  EXPECT_TRUE(got->exited());
+  EXPECT_EQ(got->code(), 7);
+  EXPECT_FALSE(w.active());
+  EXPECT_THROW(w.start(), std::system_error);  // it is no more
+}
+
+TEST(system, if_somebody_else_was_faster_the_status_is_unknown) {
+  const pid_t child = fork();
+  if (child == 0) {
+    raise(SIGSTOP);
+    _exit(7);
+  }
+  std::optional<exit_status> got;
+  child_watcher w(child, [&](exit_status s) { got = s; });
+  w.start();
+  int word = 0;
+  ASSERT_EQ(waitpid(child, &word, WUNTRACED), child);
+  kill(child, SIGKILL);
+  ASSERT_EQ(waitpid(child, &word, 0), child);
+  until([&] { return got.has_value(); });
+  EXPECT_FALSE(got->known());
 }
 
 TEST(references, an_active_watcher_counts_as_something_to_come_unless_unrefed) {

@@ -7,7 +7,7 @@
 
 #include "base/syscall.hpp"
 
-namespace weft::shim {
+namespace weft::fd {
 
 /// poll(2) that does not wait. A signal that comes to the carrier meanwhile, the scheduler's tick for one, ends even that
 /// with EINTR when nothing is ready (fs/select.c, do_poll): no concern of the program's, so it looks again.
@@ -19,4 +19,4 @@ inline long poll_now(pollfd* fds, unsigned long count) noexcept {
   return result;
 }
 
-}  // namespace weft::shim
+}  // namespace weft::fd

@@ -5,7 +5,7 @@
 
 #include "fd/watch.hpp"
 
-namespace weft::shim {
+namespace weft::fd {
 
 /// Descriptors that one call waits for together. A few of them, for reading or writing, wait by the watches they have
 /// anyway, so that nothing is registered anew; more of them, and other events, by an epoll that lives for the call.
@@ -19,19 +19,23 @@ class wait_set {
   /// @p events as poll(2) has them. A bad descriptor, or one that is always ready, is nothing to wait for.
   void add(int fd, unsigned events) noexcept;
 
-  /// Waits until one of them may be ready. Where no epoll could be had it returns `woken` after a while.
+  /// Waits until one of them may be ready. Where no epoll could be had it returns `woken` after a while. A signal for the
+  /// fiber ends it.
   /// @return `stale` if one of the numbers was closed: the set is of no use any more.
-  fd::outcome wait(std::int64_t due_ns) noexcept;
+  outcome wait(std::int64_t due_ns) noexcept;
+  /// The same, but as a cancellation point of the library.
+  outcome wait_cancellable(std::int64_t due_ns) noexcept;
 
  private:
   struct entry {
     fd::watch* watch;
     int fd;
     unsigned events;
-    fd::waiter waiters[2];
+    waiter waiters[2];
   };
   static constexpr int room = 4;
 
+  outcome wait(std::int64_t due_ns, bool cancellable) noexcept;
   void use_epoll() noexcept;
   void add_to_epoll(int fd, unsigned events) noexcept;
 
@@ -43,4 +47,4 @@ class wait_set {
   fd::watch* epoll_watch_ = nullptr;
 };
 
-}  // namespace weft::shim
+}  // namespace weft::fd

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "shim/wait_set.hpp"
+#include "fd/wait_set.hpp"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,11 +10,9 @@
 #include "core/scheduler.hpp"
 #include "fd/table.hpp"
 
-namespace weft::shim {
+namespace weft::fd {
 
 namespace {
-
-using fd::direction;
 
 constexpr unsigned for_reading = POLLIN | POLLRDNORM;
 constexpr unsigned for_writing = POLLOUT | POLLWRNORM;
@@ -34,19 +32,19 @@ constexpr std::int64_t blind_interval = 10'000'000;
 }  // namespace
 
 wait_set::~wait_set() {
-  for (int i = 0; i < count_; ++i) fd::unpin(*entries_[i].watch);
-  if (epoll_watch_ != nullptr) fd::unpin(*epoll_watch_);
+  for (int i = 0; i < count_; ++i) unpin(*entries_[i].watch);
+  if (epoll_watch_ != nullptr) unpin(*epoll_watch_);
   if (epoll_ >= 0) {
-    fd::unreserve(epoll_);
-    fd::before_close(epoll_);
+    unreserve(epoll_);
+    before_close(epoll_);
     base::raw_syscall(SYS_close, epoll_);
-    fd::after_close(epoll_);
+    after_close(epoll_);
   }
 }
 
 void wait_set::add(int fd, unsigned events) noexcept {
   if (!by_epoll_ && is_simple(events) && count_ < room) {
-    if (fd::watch* w = fd::pin(fd)) {
+    if (watch* w = pin(fd)) {
       entries_[count_++] = {w, fd, events, {}};
       return;
     }
@@ -61,14 +59,14 @@ void wait_set::use_epoll() noexcept {
   by_epoll_ = true;
   const long made = base::raw_syscall(SYS_epoll_create1, EPOLL_CLOEXEC);
   if (base::is_error(made)) return;
-  const int moved = fd::private_copy(static_cast<int>(made));
+  const int moved = private_copy(static_cast<int>(made));
   base::raw_syscall(SYS_close, made);
   if (moved < 0) return;
   epoll_ = moved;
-  epoll_watch_ = fd::pin(epoll_);
+  epoll_watch_ = pin(epoll_);
   for (int i = 0; i < count_; ++i) {
     add_to_epoll(entries_[i].fd, entries_[i].events);
-    fd::unpin(*entries_[i].watch);
+    unpin(*entries_[i].watch);
   }
   count_ = 0;
 }
@@ -79,26 +77,31 @@ void wait_set::add_to_epoll(int fd, unsigned events) noexcept {
   wanted.events = events & 0xffff;
   if (base::raw_syscall(SYS_epoll_ctl, epoll_, EPOLL_CTL_ADD, fd, &wanted) != -EEXIST) return;
   // Named twice: under another number it is another entry, which outlives that number (epoll(7), Q6).
-  const int copy = fd::private_copy(fd);
+  const int copy = private_copy(fd);
   if (copy < 0) return;
   base::raw_syscall(SYS_epoll_ctl, epoll_, EPOLL_CTL_ADD, copy, &wanted);
-  fd::unreserve(copy);
+  unreserve(copy);
   base::raw_syscall(SYS_close, copy);
 }
 
-fd::outcome wait_set::wait(std::int64_t due_ns) noexcept {
-  if (stale_) return fd::outcome::stale;
-  if (by_epoll_ && epoll_watch_ != nullptr)
-    return fd::wait(*epoll_watch_, direction::read, due_ns, /*interruptible=*/true);
+outcome wait_set::wait(std::int64_t due_ns) noexcept { return wait(due_ns, /*cancellable=*/false); }
+outcome wait_set::wait_cancellable(std::int64_t due_ns) noexcept { return wait(due_ns, /*cancellable=*/true); }
+
+outcome wait_set::wait(std::int64_t due_ns, bool cancellable) noexcept {
+  if (stale_) return outcome::stale;
+  if (by_epoll_ && epoll_watch_ != nullptr) {
+    return cancellable ? fd::wait_cancellable(*epoll_watch_, direction::read, due_ns)
+                       : fd::wait(*epoll_watch_, direction::read, due_ns, /*interruptible=*/true);
+  }
   const core::waker who = core::prepare_park();
   for (int i = 0; i < count_; ++i) {
     entry& e = entries_[i];
     for (const direction d : {direction::read, direction::write}) {
       if ((e.events & (d == direction::read ? for_reading : for_writing)) == 0) continue;
-      fd::waiter& n = e.waiters[static_cast<int>(d)];
+      waiter& n = e.waiters[static_cast<int>(d)];
       n.who = who;
       n.exclusive = false;
-      fd::add_waiter(*e.watch, d, n);
+      add_waiter(*e.watch, d, n);
     }
   }
   std::int64_t due = due_ns;
@@ -106,14 +109,25 @@ fd::outcome wait_set::wait(std::int64_t due_ns) noexcept {
     const std::int64_t soon = base::monotonic_ns() + blind_interval;
     if (soon < due) due = soon;
   }
-  const int reason = core::park(who, due, count_ == 0 ? core::wait_kind::sleep : core::wait_kind::fd, this, true);
+  const core::wait_kind kind = count_ == 0 ? core::wait_kind::sleep : core::wait_kind::fd;
+  const int reason = cancellable ? core::park_cancellable(who, due, kind, this)
+                                 : core::park(who, due, kind, this, /*interruptible=*/true);
   bool current = true;
   for (int i = 0; i < count_; ++i) {
-    for (fd::waiter& n : entries_[i].waiters) current = fd::remove_waiter(*entries_[i].watch, n) && current;
+    for (waiter& n : entries_[i].waiters) current = remove_waiter(*entries_[i].watch, n) && current;
   }
-  if (reason == core::interrupted) return fd::outcome::interrupted;
-  if (reason == core::timed_out && due == due_ns) return fd::outcome::timed_out;
-  return current ? fd::outcome::woken : fd::outcome::stale;
+  switch (reason) {
+    case core::interrupted:
+      return outcome::interrupted;
+    case core::cancelled_wait:
+      return outcome::cancelled;
+    case core::timed_out:
+      if (due == due_ns) return outcome::timed_out;
+      break;
+    default:
+      break;
+  }
+  return current ? outcome::woken : outcome::stale;
 }
 
-}  // namespace weft::shim
+}  // namespace weft::fd
