@@ -129,4 +129,25 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   }
 };
 
+/// Fetch into the cache what a switch to @p f needs: its block, and once that is there (the turn before), the top of its stack
+/// and its thread pointer's surroundings. A fiber that has waited among thousands has none of it there, and each miss costs
+/// as much as the switch itself. On its hub.
+///
+/// Inlined by force: GCC 12 takes a function that only prefetches for one without effect, and drops the calls of it.
+__attribute__((always_inline)) inline void fetch_block(const fiber& f) noexcept {
+  const char* const at = reinterpret_cast<const char*>(&f);
+  __builtin_prefetch(at);
+  __builtin_prefetch(at + 64);
+}
+__attribute__((always_inline)) inline void fetch_stack(const fiber& f) noexcept {
+  constexpr int lines = 12;  // from the saved registers to the frames of the program: about 800 bytes
+  const char* const at = static_cast<const char*>(f.sp);
+  for (int i = 0; i < lines; ++i) __builtin_prefetch(at + 64 * i);
+  if (f.light) return;
+  const char* const thread = reinterpret_cast<const char*>(f.tp);
+  __builtin_prefetch(thread - 64);
+  __builtin_prefetch(thread);
+  __builtin_prefetch(thread + 0x300);
+}
+
 }  // namespace weft::core

@@ -29,6 +29,7 @@ constinit base::spinlock free_lock;
 constinit watch* free_watches = nullptr;
 
 void on_event(loop::io& io) noexcept;
+void on_approach(loop::io& io, unsigned ahead) noexcept;
 void run_arm(core::message& m, core::hub& h) noexcept;
 void run_drop(core::message& m, core::hub& h) noexcept;
 
@@ -85,7 +86,7 @@ void give_watch(watch& w) noexcept {
 void arm(watch& w, watch::side& s) noexcept {
   if (s.armed || w.fd < 0 || (w.gone && !w.copied)) return;
   if (!s.placed) {
-    s.set(w.fd, s.dir, on_event);
+    s.set(w.fd, s.dir, on_event, on_approach);
     s.placed = true;
   }
   s.start(w.home->events.get());
@@ -158,6 +159,21 @@ int take_waiters(watch::side& s, core::waker* out, int room, bool all) noexcept 
   return n;
 }
 
+void on_approach(loop::io& io, unsigned ahead) noexcept {
+  auto& s = static_cast<watch::side&>(io);
+  if (ahead > 2) {
+    __builtin_prefetch(&s.owner);
+    return;
+  }
+  const core::fiber* const f = s.expected.load(std::memory_order_relaxed);
+  if (f == nullptr) return;
+  if (ahead > 1) {
+    core::fetch_block(*f);
+  } else {
+    core::fetch_stack(*f);
+  }
+}
+
 void on_event(loop::io& io) noexcept {
   constexpr int room = 16;
   auto& s = static_cast<watch::side&>(io);
@@ -225,7 +241,10 @@ void enqueue(watch& w, direction dir, waiter& n) noexcept {
   watch::side& s = w.sides[static_cast<int>(dir)];
   n.queued = true;
   s.waiters.push_back(&n);
-  if (w.home == core::this_hub()) s.added = w.home->polls;
+  if (w.home == core::this_hub()) {
+    s.added = w.home->polls;
+    s.expected.store(n.who.target, std::memory_order_relaxed);
+  }
   if (s.armed) return;
   if (w.home == core::this_hub()) {
     arm(w, s);

@@ -39,13 +39,14 @@ struct waiter : base::list_link {
 ///
 /// Blocks are never unmapped and their lock is never made anew, so that a stale pointer can be locked and looked at.
 struct watch {
-  struct side : loop::io {
+  struct alignas(64) side : loop::io {
     watch* owner = nullptr;
     direction dir{};
-    bool placed = false;      // the io was pointed at the descriptor (home hub only)
-    bool armed = false;       // under the lock
-    std::uint8_t misses = 0;  // events in a row that found nobody
-    std::uint32_t added = 0;  // home's count of polls when a waiter of home was last added
+    bool placed = false;                          // the io was pointed at the descriptor (home hub only)
+    bool armed = false;                           // under the lock
+    std::uint8_t misses = 0;                      // events in a row that found nobody
+    std::uint32_t added = 0;                      // home's count of polls when a waiter of home was last added
+    std::atomic<core::fiber*> expected{nullptr};  // of home, who will probably run at the next event: a hint
     base::list<waiter> waiters;
   };
 

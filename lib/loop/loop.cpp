@@ -20,8 +20,9 @@ namespace {
 ev_io* watcher(io& w) noexcept { return reinterpret_cast<ev_io*>(&w); }
 const ev_io* watcher(const io& w) noexcept { return reinterpret_cast<const ev_io*>(&w); }
 
-void dispatch(struct ev_loop*, ev_io* w, int) noexcept {
-  reinterpret_cast<io::callback>(w->data)(*reinterpret_cast<io*>(w));
+void dispatch(struct ev_loop* loop, ev_io* w, int) noexcept {
+  auto& ready = *reinterpret_cast<io*>(w);
+  if (!static_cast<turn_list*>(ev_userdata(loop))->add(ready)) ready.call_back();
 }
 
 void* allocate(void* block, long bytes) noexcept { return base::reallocate(block, static_cast<std::size_t>(bytes)); }
@@ -48,14 +49,19 @@ int move_high(int fd) noexcept {
 
 __thread event_loop* event_loop::current = nullptr;
 
-void io::set(int fd, direction dir, callback call) noexcept {
+void io::set(int fd, direction dir, callback call, approach coming) noexcept {
   static_assert(sizeof(ev_io) <= sizeof storage_ && alignof(ev_io) <= 8);
   ev_io* w = watcher(*this);
   ev_io_init(w, dispatch, fd, dir == direction::read ? EV_READ : EV_WRITE);
   w->data = reinterpret_cast<void*>(call);
+  coming_ = coming;
 }
+void io::call_back() noexcept { reinterpret_cast<callback>(watcher(*this)->data)(*this); }
 void io::start(struct ev_loop* loop) noexcept { ev_io_start(loop, watcher(*this)); }
-void io::stop(struct ev_loop* loop) noexcept { ev_io_stop(loop, watcher(*this)); }
+void io::stop(struct ev_loop* loop) noexcept {
+  static_cast<turn_list*>(ev_userdata(loop))->remove(*this);
+  ev_io_stop(loop, watcher(*this));
+}
 bool io::active() const noexcept { return ev_is_active(watcher(*this)) != 0; }
 int io::fd() const noexcept { return watcher(*this)->fd; }
 
@@ -70,6 +76,9 @@ bool event_loop::create() noexcept {
   loop_ = ev_loop_new(EVFLAG_NOENV | EVFLAG_NOSIGMASK | EVBACKEND_EPOLL);
   current = nullptr;
   if (loop_ == nullptr) return false;
+  turns_.clear();
+  ev_set_userdata(loop_, &turns_);
+  ev_set_invoke_pending_cb(loop_, invoke);
   wake_fd_ = move_high(static_cast<int>(base::raw_syscall(SYS_eventfd2, 0, EFD_NONBLOCK | EFD_CLOEXEC)));
   if (wake_fd_ < 0) {
     destroy();
@@ -112,6 +121,12 @@ int event_loop::own_fds(int (&fds)[2]) const noexcept {
     if (fd >= 0) fds[n++] = fd;
   }
   return n;
+}
+
+// libev calls back what is pending: descriptors take their turns behind all others.
+void event_loop::invoke(struct ev_loop* loop) noexcept {
+  ev_invoke_pending(loop);
+  static_cast<turn_list*>(ev_userdata(loop))->run();
 }
 
 void event_loop::run(bool block, std::int64_t until_ns) noexcept {

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "loop/turn_list.hpp"
+
 struct ev_loop;
 
 namespace weft::loop {
@@ -21,17 +23,25 @@ class io {
  public:
   /// Called by the loop when the direction is ready, or in error (then a system call will tell).
   using callback = void (*)(io&) noexcept;
+  /// Called while others still have their turn, first with @p ahead 3, then 2, then 1: a hint to fetch into the cache what the
+  /// callback will need.
+  using approach = void (*)(io&, unsigned ahead) noexcept;
 
   /// Points the watcher at @p fd; it must be stopped. The first `start` behind this registers with the kernel again even
   /// if the number was registered before, since it may be another file by now.
-  void set(int fd, direction dir, callback call) noexcept;
+  void set(int fd, direction dir, callback call, approach coming = nullptr) noexcept;
   void start(struct ev_loop* loop) noexcept;
   void stop(struct ev_loop* loop) noexcept;
   bool active() const noexcept;
   int fd() const noexcept;
+  /// What the loop does when it is ready.
+  void call_back() noexcept;
 
  private:
-  alignas(8) std::byte storage_[56]{};
+  friend class turn_list;
+  alignas(8) std::byte storage_[48]{};
+  approach coming_ = nullptr;
+  std::uint32_t turn_ = 0;  // its place in the loop's turn_list, + 1
 };
 
 /// Weft's own descriptors keep out of the low numbers, which belong to the program: an open() must return there what it
@@ -72,10 +82,12 @@ class event_loop {
 
  private:
   friend struct libev_kernel;
+  static void invoke(struct ev_loop* loop) noexcept;
   /// Whose calls libev makes on this thread.
   static __thread event_loop* current __attribute__((tls_model("initial-exec")));
 
   struct ev_loop* loop_ = nullptr;
+  turn_list turns_;
   io wake_io_;
   int wake_fd_ = -1;
   std::atomic<int> epoll_fd_{-1};

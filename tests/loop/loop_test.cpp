@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <list>
+#include <set>
 #include <thread>
+#include <vector>
 
 #include "base/clock.hpp"
 
@@ -72,6 +75,60 @@ TEST_F(loop, a_watcher_stays_armed_until_it_is_stopped) {
   EXPECT_EQ(watcher.calls, 2);
   close(ends[0]);
   close(ends[1]);
+}
+
+// A pipe that has something to read, and a watcher of it that notes its turn.
+struct ready_pipe : io {
+  explicit ready_pipe(event_loop& in) : events(in) {
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    EXPECT_EQ(write(ends[1], "x", 1), 1);
+    set(ends[0], direction::read, called, announced);
+    start(events.get());
+  }
+  ~ready_pipe() {
+    stop(events.get());
+    close(ends[0]);
+    close(ends[1]);
+  }
+  static void called(io& w) noexcept {
+    auto& me = static_cast<ready_pipe&>(w);
+    turns.push_back(&me);
+    if (me.stops != nullptr) me.stops->stop(me.events.get());
+  }
+  static void announced(io& w, unsigned ahead) noexcept { static_cast<ready_pipe&>(w).heard.push_back(ahead); }
+
+  event_loop& events;
+  int ends[2] = {-1, -1};
+  ready_pipe* stops = nullptr;
+  std::vector<unsigned> heard;
+  static inline std::vector<ready_pipe*> turns;
+};
+
+TEST_F(loop, calls_back_in_the_order_of_readiness_and_announces_each) {
+  ready_pipe::turns.clear();
+  ready_pipe a(events_), b(events_), c(events_), d(events_);
+  events_.run(false, 0);
+  EXPECT_EQ(ready_pipe::turns, (std::vector<ready_pipe*>{&a, &b, &c, &d}));
+  EXPECT_EQ(d.heard, (std::vector<unsigned>{3, 2, 1}));
+}
+
+TEST_F(loop, a_watcher_that_an_earlier_turn_stops_has_none) {
+  ready_pipe::turns.clear();
+  ready_pipe a(events_), b(events_), c(events_);
+  a.stops = &b;
+  events_.run(false, 0);
+  EXPECT_EQ(ready_pipe::turns, (std::vector<ready_pipe*>{&a, &c}));
+  b.start(events_.get());
+  events_.run(false, 0);
+  EXPECT_EQ(ready_pipe::turns.size(), 4u) << "a stops it again before its turn";
+}
+
+TEST_F(loop, more_turns_than_fit_at_first) {
+  ready_pipe::turns.clear();
+  std::list<ready_pipe> many;
+  for (int i = 0; i < 200; ++i) many.emplace_back(events_);
+  while (ready_pipe::turns.size() < many.size()) events_.run(false, 0);
+  EXPECT_EQ(std::set<ready_pipe*>(ready_pipe::turns.begin(), ready_pipe::turns.begin() + 200).size(), 200u);
 }
 
 TEST_F(loop, its_own_descriptors_do_not_pass_an_exec) {
