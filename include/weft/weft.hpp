@@ -40,6 +40,7 @@
 #include "weft/once.hpp"
 #include "weft/park.hpp"
 #include "weft/pipe.hpp"
+#include "weft/process.hpp"
 #include "weft/process_pool.hpp"
 #include "weft/queue.hpp"
 #include "weft/recursive_mutex.hpp"
