@@ -20,7 +20,7 @@ namespace detail {
 template <class Buffers>
 struct foreign_reads;
 template <class Buffers>
-concept foreign_target = !plain_bytes<const Buffers> && !std::is_convertible_v<Buffers&, mutable_buffer> &&
+concept foreign_target = !std::is_convertible_v<const Buffers&, const_buffer> &&
                          !std::is_convertible_v<const Buffers&, std::span<const mutable_buffer>>;
 
 using read_call = std::size_t (*)(void* stream, mutable_buffer to, std::error_code& ec, deadline by);
