@@ -1,11 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Holds the pages to the tree: the C++ program in README.md is examples/hello.cpp, links to files lead somewhere, and
-docs/guide.md names nothing that the public headers do not have."""
+"""Holds the pages to the tree: the C++ program in README.md is examples/hello.cpp, links to files lead somewhere, docs/guide.md
+names nothing that the public headers do not have, and the code in docs/tutorial.md and what it prints stand in
+examples/.
+
+    check_docs.py            check
+    check_docs.py --write    copy the code into docs/tutorial.md
+"""
 
 import pathlib
 import re
 import sys
+import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -19,7 +25,8 @@ def readme_program():
 
 def links():
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
-        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+        prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", prose):
             if "://" not in link and not (page.parent / link).exists():
                 yield f"{page.relative_to(ROOT)}: there is no {link}"
 
@@ -41,8 +48,40 @@ def guide_names():
                 yield f"docs/guide.md:{number}: there is no {name}"
 
 
+def region(source, name):
+    """The lines between `// [name]` and `// [end name]`."""
+    found = re.search(rf"^ *// \[{name}\]\n(.*?)^ *// \[end {name}\]\n", source.read_text(), re.DOTALL | re.MULTILINE)
+    return textwrap.dedent(found[1]) if found else None
+
+
+def tutorial(write):
+    """Each block stands behind a comment that names its file below examples, and of code the region."""
+    page = ROOT / "docs/tutorial.md"
+    faults = []
+
+    def replace(block):
+        _, path, name, kind, shown = block.groups()
+        source = ROOT / "examples" / path
+        there = None
+        if source.exists():
+            there = region(source, name) if name else source.read_text()
+        if there is None:
+            faults.append(f"docs/tutorial.md: there is no {path} {name or ''}")
+        elif there != shown and not write:
+            faults.append(f"docs/tutorial.md: not as in {path} {name or ''}: run cmake/check_docs.py --write")
+        return f"{block[1]}```{kind}\n{there}```\n" if there and write else block[0]
+
+    text = page.read_text()
+    new, blocks = re.subn(r"(<!-- (\S+)(?: (\w+))? -->\n)```(cpp|text)\n(.*?)```\n", replace, text, flags=re.DOTALL)
+    if blocks != len(re.findall(r"^```(?:cpp|text)$", text, re.MULTILINE)):
+        faults.append("docs/tutorial.md: a block does not say where it stands")
+    if write:
+        page.write_text(new)
+    return faults
+
+
 def main():
-    faults = [*readme_program(), *links(), *guide_names()]
+    faults = [*readme_program(), *links(), *guide_names(), *tutorial("--write" in sys.argv[1:])]
     print("\n".join(faults) or "ok")
     return 1 if faults else 0
 
