@@ -105,7 +105,7 @@ class map_results : public result_range<Results, map_value<submitted_value<Submi
   using value_type = map_value<result>;
 
   /// Whether all results have been read.
-  bool done() const { return unread_.empty() && failure_ == nullptr && elements_.empty(); }
+  bool done() const { return unread.empty() && failure_ == nullptr && elements_.empty(); }
 
  protected:
   map_results(Submit&& submit, Range&& range, std::size_t max_unread)
@@ -114,7 +114,7 @@ class map_results : public result_range<Results, map_value<submitted_value<Submi
   /// Begins elements as far as the bound allows.
   void fill() {
     if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
-    while ((max_unread_ == 0 || unread_.size() < max_unread_) && !elements_.empty()) {
+    while ((max_unread_ == 0 || unread.size() < max_unread_) && !elements_.empty()) {
       elements_.give([&](auto&& e) { static_cast<Results*>(this)->add(submit_(std::forward<decltype(e)>(e))); });
     }
   }
@@ -135,7 +135,7 @@ class map_results : public result_range<Results, map_value<submitted_value<Submi
   std::exception_ptr failure_;
 
  protected:
-  Unread unread_;
+  Unread unread;
 };
 
 struct nothing_begun {};
@@ -180,23 +180,22 @@ class ordered_results : public detail::map_results<ordered_results<Submit, Range
     this->fill();  // if it throws, what has begun is left as the destructor leaves it
   }
   ~ordered_results() {
-    for (const future<result>& each : this->unread_) each.cancel();
+    for (const future<result>& each : this->unread) each.cancel();
   }
 
   /// The next result; nothing at the end, or if @p by passed first.
   std::optional<value_type> next(deadline by = deadline::never()) {
     this->fill();
-    auto& unread = this->unread_;
-    if (unread.empty() || !unread.front().wait(by)) return std::nullopt;
-    future<result> ready = std::move(unread.front());
-    unread.pop_front();
+    if (this->unread.empty() || !this->unread.front().wait(by)) return std::nullopt;
+    future<result> ready = std::move(this->unread.front());
+    this->unread.pop_front();
     return this->take(std::move(ready));
   }
 
  private:
   ordered_results(detail::nothing_begun, Submit&& submit, Range&& range, std::size_t max_unread)
       : base(std::move(submit), std::forward<Range>(range), max_unread) {}
-  void add(future<result>&& asked) { this->unread_.push_back(std::move(asked)); }
+  void add(future<result>&& asked) { this->unread.push_back(std::move(asked)); }
 };
 
 /// The results of `map_unordered`: as ordered_results, in the order they become ready.
@@ -216,7 +215,7 @@ class unordered_results
     this->fill();  // if it throws, what has begun is left as the destructor leaves it
   }
   ~unordered_results() {
-    for (entry& each : this->unread_) {
+    for (entry& each : this->unread) {
       each.asked.remove_waiter(each);
       each.asked.cancel();
     }
@@ -224,11 +223,11 @@ class unordered_results
 
   std::optional<value_type> next(deadline by = deadline::never()) {
     this->fill();
-    if (this->unread_.empty()) return std::nullopt;
+    if (this->unread.empty()) return std::nullopt;
     auto* const found = static_cast<entry*>(ready_.next(by));
     if (found == nullptr) return std::nullopt;
     future<result> ready = std::move(found->asked);
-    this->unread_.erase(found->place);
+    this->unread.erase(found->place);
     return this->take(std::move(ready));
   }
 
@@ -238,9 +237,9 @@ class unordered_results
   unordered_results(detail::nothing_begun, Submit&& submit, Range&& range, std::size_t max_unread)
       : base(std::move(submit), std::forward<Range>(range), max_unread) {}
   void add(future<result>&& asked) {
-    entry& added = this->unread_.emplace_back();
+    entry& added = this->unread.emplace_back();
     added.asked = std::move(asked);
-    added.place = std::prev(this->unread_.end());
+    added.place = std::prev(this->unread.end());
     ready_.prepare(added);
     added.asked.add_waiter(added);
   }
