@@ -7,6 +7,7 @@
 
 #include "base/spinlock.hpp"
 #include "core/fiber.hpp"
+#include "task/storage.hpp"
 #include "weft/detail/subscription.hpp"
 
 namespace weft::task_layer {
@@ -40,6 +41,7 @@ struct task_block : core::fiber {
   bool run_left = false;  // the run gave its share back before the scheduler did
   std::atomic<bool> retrieved{false};
   detail::subscription_list waiters;
+  fiber_storage storage;
   std::exception_ptr kill_with;
   std::exception_ptr failure;
   alignas(16) std::byte inplace[80];
@@ -47,6 +49,9 @@ struct task_block : core::fiber {
 
 inline task_block& block_of(core::fiber* f) noexcept { return *static_cast<task_block*>(f); }
 inline const task_block& block_of(const core::fiber* f) noexcept { return *static_cast<const task_block*>(f); }
+
+/// Whether @p f was spawned, and so has a task_block: not a thread's own first fiber, or that of a hub's loop.
+bool is_spawned(const core::fiber& f) noexcept;
 
 /// A block of hub @p h, from those that were used before or new; nullptr when memory is short. From any thread.
 task_block* take_block(core::hub& h) noexcept;

@@ -11,6 +11,7 @@
 #include "core/scheduler.hpp"
 #include "task/block.hpp"
 #include "weft/detail/fiber_block.hpp"
+#include "weft/shield.hpp"
 
 namespace weft::task_layer {
 
@@ -39,9 +40,16 @@ void mark_ended(task_block& b) noexcept {
   b.waiters.finish();
 }
 
+// Not inlined: most fibers have none.
+__attribute__((noinline)) void clear_storage(task_block& b) noexcept {
+  const shield against_kills;
+  b.storage.clear();
+}
+
 void run_body(core::fiber& f) noexcept {
   task_block& b = block_of(&f);
   b.call(b.body);
+  if (__builtin_expect(!b.storage.empty(), 0)) clear_storage(b);
   // Here, not in `end`: the switch away can then go straight to who waited.
   mark_ended(b);
   if (!has_to_settle(b)) return;
@@ -69,6 +77,9 @@ void end_run(core::fiber& f, core::hub& h) noexcept {
 }
 
 }  // namespace
+
+bool is_spawned(const core::fiber& f) noexcept { return f.run == run_body; }
+
 }  // namespace weft::task_layer
 
 namespace weft::detail {
@@ -94,12 +105,14 @@ core::fiber* allocate_fiber(std::size_t size, std::size_t align, void** body, vo
   b->end = end_run;
   b->call = run;
   b->id = &h == weft_this_hub ? h.next_id() : core::next_fiber_id();
+  b->storage.context = share_context(current_context());
   *body = b->body;
   return b;
 }
 
 void discard_fiber(core::fiber* f) noexcept {
   free_heap_body(block_of(f));
+  block_of(f).storage.clear();
   give_block(block_of(f));
 }
 

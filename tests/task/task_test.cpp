@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/hub.hpp"
-#include "weft/failure.hpp"
+#include "tests/task/reports.hpp"
 #include "weft/fiber.hpp"
 #include "weft/wait.hpp"
 
@@ -32,24 +32,7 @@ struct counted {
   ~counted() { --living; }
 };
 
-// Notes what is reported while it lives.
-class reports {
- public:
-  reports() {
-    count_ = 0;
-    set_failure_handler([](const fiber_failure& f) noexcept {
-      ++count_;
-      last_ = f.fiber_id;
-    });
-  }
-  ~reports() { set_failure_handler(nullptr); }
-  static int count() { return count_; }
-  static std::uint64_t last() { return last_; }
-
- private:
-  static inline std::atomic<int> count_;
-  static inline std::atomic<std::uint64_t> last_;
-};
+using testing_support::reports;
 
 TEST(task, gives_the_result) {
   task<int> t = spawn([](int a, int b) { return a + b; }, 40, 2);
