@@ -81,6 +81,7 @@ void end_thread(core::fiber& f, core::hub& h) noexcept {
   h.load.fetch_sub(1, std::memory_order_relaxed);
   int* const cleared = t.clear_tid;
   free_tid(t);
+  t.retire();
   give_block(t);
   if (cleared != nullptr && copy_out(cleared, 0)) futex_wake(reinterpret_cast<std::uint32_t*>(cleared), 1, ~0U, false);
 }

@@ -109,9 +109,12 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   char name[16] = {};  // as the kernel keeps it for a thread: 15 bytes and a zero
   std::size_t spacing = context::default_stack_spacing;
 
-  /// Makes a block whose fiber has ended ready for the next one. What other threads may still touch through stale
-  /// wakers (the messages, their flags, the epoch's count) goes on unchanged: so a block never leaves its hub.
-  void renew() noexcept {
+  // A block whose fiber has ended becomes another's in two steps. What other threads may still touch through stale wakers (the
+  // messages, their flags, the epoch's count) goes on unchanged: so a block never leaves its hub.
+
+  /// The first, on its hub at the end of the fiber: what a message that comes late looks at. The next fiber may be made by
+  /// another thread, while such a message runs.
+  void retire() noexcept {
     state = fiber_state::unstarted;
     interruptible = interrupt_pending = cancellable = false;
     cancels = 0;
@@ -119,13 +122,16 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
     hooked = 0;
     due = armed = 0;
     heap_slot = 0;
-    ended.store(false, std::memory_order_relaxed);
     records = nullptr;
-    kill.withdraw();
     wait_object = nullptr;
+    ++epoch;
+  }
+  /// The second, by who takes it for the next fiber.
+  void renew() noexcept {
+    ended.store(false, std::memory_order_relaxed);
+    kill.withdraw();
     name[0] = 0;
     spacing = context::default_stack_spacing;
-    ++epoch;
   }
 };
 

@@ -68,6 +68,7 @@ void end_run(core::fiber& f, core::hub& h) noexcept {
   f.stack = {};
   f.sanitizer.destroy();
   f.unlink();
+  f.retire();
   --h.live;
   h.add_load(-1);
   const bool run_left = b.run_left;  // behind the subtraction the block may be another fiber's
