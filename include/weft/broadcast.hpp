@@ -200,11 +200,23 @@ class broadcast<T>::subscription {
   /// The same, without waiting.
   [[nodiscard]] std::optional<T> try_receive() { return at_ == nullptr ? std::nullopt : at_->values.try_receive(); }
 
+  /// Whether nothing more will be published for it; values may be on their way still.
+  bool closed() const noexcept { return at_ == nullptr || at_->values.closed(); }
+  /// Whether no value is on its way.
+  bool empty() const noexcept { return at_ == nullptr || at_->values.empty(); }
+
   /// Values that it has lost, because it had no place for them.
   std::uint64_t dropped() const noexcept { return at_ == nullptr ? 0 : at_->dropped.load(std::memory_order_relaxed); }
 
   /// The channel that the values come through, for `on_receive` and for streams. Not of a default-made or moved-from one.
   channel<T>& values() noexcept { return at_->values; }
+
+  // What a waitable offers: see waitable.hpp.
+  bool ready() const noexcept { return at_ == nullptr || at_->values.ready(); }
+  void add_waiter(detail::subscription& s) noexcept { at_ == nullptr ? s.notify(s) : at_->values.add_waiter(s); }
+  void remove_waiter(detail::subscription& s) noexcept {
+    if (at_ != nullptr) at_->values.remove_waiter(s);
+  }
 
   /// Receives until the broadcast is closed and all was received.
   auto begin() { return detail::taking_iterator<T, subscription, &subscription::receive>(*this); }

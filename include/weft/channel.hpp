@@ -40,6 +40,7 @@ class broadcast;
 ///           on a thread that has no hub the thread itself sleeps. Nothing else here suspends.
 /// Order     Values leave in the order they entered. Waiters are served first come, first served: a value goes straight
 ///           to the receiver that waits longest, and nobody can overtake it.
+///           For `wait` over several objects a channel is ready while a `receive` would not wait.
 /// Timeout   A passed deadline still succeeds if no wait is needed.
 /// Cancel    Both are cancellation points when they wait. A cancelled `send` left no value behind; a cancelled `receive`
 ///           took none.
@@ -115,6 +116,18 @@ class channel : public detail::channel_core {
   bool empty() const noexcept { return size() == 0; }
   std::size_t capacity() const noexcept { return store_.capacity(); }
 
+  // What a waitable offers: see waitable.hpp.
+  /// Whether a `receive` would not wait at this moment: there is a value, or a sender, or it is closed.
+  bool ready() const noexcept {
+    const std::lock_guard held(guard);
+    return ready_held();
+  }
+  void add_waiter(detail::subscription& s) noexcept {
+    const std::lock_guard held(guard);
+    watchers.add(s);
+    if (ready_held()) s.notify(s);
+  }
+
   /// Receives until the channel is closed and drained: a single pass, of which any number of fibers may take part.
   auto begin() { return detail::taking_iterator<T, channel, &channel::receive>(*this); }
   static constexpr std::default_sentinel_t end() noexcept { return {}; }
@@ -124,6 +137,8 @@ class channel : public detail::channel_core {
   friend class detail::send_case<T>;
   friend class broadcast<T>;
   using block = typename detail::channel_store<T>::block;
+
+  bool ready_held() const noexcept { return shut || store_.size() != 0 || !senders.empty(); }
 
   // Hands `value` to the receiver that waits longest, or puts it inside. Under the lock; `wake` is for afterwards.
   outcome give_held(T& value, waker& wake) noexcept {
@@ -136,6 +151,7 @@ class channel : public detail::channel_core {
     if (store_.full()) return outcome::wait;
     if (store_.short_of_blocks()) return outcome::memory;
     store_.push(std::move(value));
+    watchers.notify();
     return outcome::done;
   }
 

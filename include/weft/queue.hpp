@@ -16,6 +16,7 @@
 #include "weft/detail/misuse.hpp"
 #include "weft/detail/queue_store.hpp"
 #include "weft/detail/queue_waiter.hpp"
+#include "weft/detail/subscription.hpp"
 #include "weft/detail/taking_iterator.hpp"
 #include "weft/detail/unbounded.hpp"
 #include "weft/mutex.hpp"
@@ -106,6 +107,7 @@ class basic_queue {
     const quiet_lock held(mutex_);
     shut_ = true;
     for (wait_queue* queue : {&pushers_, &poppers_, &peekers_}) wake_all(*queue);
+    watchers_.notify();
     if (!immediate) return;
     count_done(store_.size());
     store_.values().swap(dropped);
@@ -146,6 +148,22 @@ class basic_queue {
   bool full() const { return size() >= capacity_; }
   std::size_t capacity() const noexcept { return capacity_; }
 
+  // What a waitable offers: see waitable.hpp.
+  /// Whether a `pop` would not wait at this moment: there is a value, or it is shut down.
+  bool ready() const {
+    const quiet_lock held(mutex_);
+    return ready_held();
+  }
+  void add_waiter(subscription& s) {
+    const quiet_lock held(mutex_);
+    watchers_.add(s);
+    if (ready_held()) s.notify(s);
+  }
+  void remove_waiter(subscription& s) noexcept {
+    const quiet_lock held(mutex_);
+    watchers_.remove(s);
+  }
+
   /// Takes values out until the queue is shut down and empty.
   auto begin() { return taking_iterator<T, basic_queue, &basic_queue::pop>(*this); }
   static constexpr std::default_sentinel_t end() noexcept { return {}; }
@@ -155,7 +173,7 @@ class basic_queue {
     if (capacity == 0) throw std::invalid_argument("weft::queue: a capacity of 0; a rendezvous is a weft::channel");
   }
   ~basic_queue() {
-    if (!pushers_.empty() || !poppers_.empty() || !peekers_.empty() || !joiners_.empty()) {
+    if (!pushers_.empty() || !poppers_.empty() || !peekers_.empty() || !joiners_.empty() || !watchers_.empty()) {
       destroyed_in_use("queue", this);
     }
   }
@@ -166,6 +184,8 @@ class basic_queue {
     std::exception_ptr error;
   };
 
+  bool ready_held() const noexcept { return shut_ || store_.size() != 0 || !pushers_.empty(); }
+
   // Puts `value` in or hands it to who waits for it. @return whether there was a place for it
   bool put(quiet_lock& held, T& value) {
     if (store_.size() >= capacity_) return false;
@@ -175,6 +195,7 @@ class basic_queue {
       static_cast<std::optional<T>*>(popper->slot)->emplace(std::move(value));
     } else {
       store_.push(std::move(value));
+      watchers_.notify();
     }
     ++unfinished_;
     if (popper != nullptr) serve(held, *popper);
@@ -236,6 +257,7 @@ class basic_queue {
   wait_queue poppers_;  // while it is empty
   wait_queue peekers_;
   wait_queue joiners_;
+  subscription_list watchers_;
 };
 
 }  // namespace detail
@@ -244,7 +266,7 @@ class basic_queue {
 ///
 /// Use it, or one of its siblings, when somebody has to wait until everything is done, when values leave in another order,
 /// or when one looks at a value before it takes it. To hand values from fiber to fiber and no more `channel` is quicker,
-/// has a rendezvous, and can be selected over.
+/// has a rendezvous, and has a place in line for a `select`.
 ///
 ///     weft::queue<url> todo;                                    // or lifo_queue, or priority_queue
 ///     pool.spawn([&] { for (url& u : todo) { crawl(u, todo); todo.task_done(); } });
@@ -255,7 +277,9 @@ class basic_queue {
 /// Blocking  `push` suspends while full, `pop`, `peek` and stepping the iterator while empty, `join` until all is done.
 ///           Everything may wait for a moment for another who is in a call of the same queue. Only the calling fiber
 ///           sleeps; on a thread that has no hub the thread itself.
-/// Order     Waiters are served first come, first served, and nobody can overtake one that was woken.
+/// Order     Waiters are served first come, first served, and nobody can overtake one that was woken. For `wait` over several
+///           objects a queue is ready while a `pop` would not wait; the `on_pop` of a `select` takes one value, and gets
+///           what those leave who wait in `pop`.
 /// Timeout   A passed deadline still succeeds if no wait is needed.
 /// Cancel    `push`, `pop`, `peek` and `join` are cancellation points when they wait. A cancelled `push` left no value
 ///           behind; a cancelled `pop` took none.

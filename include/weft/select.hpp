@@ -15,6 +15,8 @@
 #include "weft/channel.hpp"
 #include "weft/deadline.hpp"
 #include "weft/detail/select_case.hpp"
+#include "weft/detail/subscription.hpp"
+#include "weft/waitable.hpp"
 
 namespace weft {
 
@@ -33,6 +35,7 @@ class receive_case : public channel_case {
   bool attempt_held(waker& wake) noexcept final {
     return from_.take_held(value, wake, emptied_) != channel<T>::outcome::wait;
   }
+  void enter() noexcept final { from_.receivers.push(waiter); }
   wait_queue& queue() noexcept final { return from_.receivers; }
   spinlock& lock() noexcept final { return from_.guard; }
 
@@ -62,6 +65,10 @@ class send_case : public channel_case {
     // An unbounded channel, which may ask for memory, was served or found closed before any wait.
     return now == channel<T>::outcome::done || now == channel<T>::outcome::closed;
   }
+  void enter() noexcept final {
+    to_.senders.push(waiter);
+    to_.watchers.notify();
+  }
   wait_queue& queue() noexcept final { return to_.senders; }
   spinlock& lock() noexcept final { return to_.guard; }
 
@@ -70,6 +77,18 @@ class send_case : public channel_case {
 
  private:
   channel<T>& to_;
+};
+
+template <waitable W>
+class waiting_case : public object_case {
+ public:
+  void subscribe(subscription& s) final { object.add_waiter(s); }
+  void unsubscribe(subscription& s) noexcept final { object.remove_waiter(s); }
+
+ protected:
+  explicit waiting_case(W& on) noexcept : object(on) {}
+  ~waiting_case() = default;
+  W& object;
 };
 
 }  // namespace detail
@@ -109,6 +128,58 @@ template <class T, class F>
 on_send(channel<T>&, std::type_identity_t<T>&&, F) -> on_send<T, F>;
 template <class T, class F>
 on_send(channel<T>&, const std::type_identity_t<T>&, F) -> on_send<T, F>;
+
+/// A case of `select`: @p object is ready, whatever is waitable: an event, a fiber, a future, a descriptor (readiness.hpp).
+/// @p then is called with the object, or without an argument. Nothing is taken: what a future holds is for @p then to `get`.
+template <waitable W, class F>
+class on final : public detail::waiting_case<W> {
+ public:
+  on(W& object, F then) : detail::waiting_case<W>(object), then_(std::move(then)) {}
+  bool attempt() override { return this->object.ready(); }
+  void run() override {
+    if constexpr (std::is_invocable_v<F&, W&>) {
+      std::invoke(then_, this->object);
+    } else {
+      std::invoke(then_);
+    }
+  }
+
+ private:
+  F then_;
+};
+
+/// A case of `select`: take a unit of a semaphore.
+template <waitable S, class F>
+requires requires(S& s) {
+  { s.try_acquire() } -> std::same_as<bool>;
+}
+class on_acquire final : public detail::waiting_case<S> {
+ public:
+  on_acquire(S& from, F then) : detail::waiting_case<S>(from), then_(std::move(then)) {}
+  bool attempt() override { return this->object.try_acquire(); }
+  void run() override { std::invoke(then_); }
+
+ private:
+  F then_;
+};
+
+/// A case of `select`: take the next value of a `queue` or one of its siblings. @p then is called as `on_receive`'s.
+template <waitable Q, class F>
+requires requires(Q& q) { q.try_pop(); }
+class on_pop final : public detail::waiting_case<Q> {
+ public:
+  on_pop(Q& from, F then) : detail::waiting_case<Q>(from), then_(std::move(then)) {}
+  bool attempt() override {
+    const bool last_chance = this->object.closed();
+    value_ = this->object.try_pop();
+    return value_.has_value() || last_chance;
+  }
+  void run() override { std::invoke(then_, std::move(value_)); }
+
+ private:
+  decltype(std::declval<Q&>().try_pop()) value_;
+  F then_;
+};
 
 /// A case of `select`: the clock shows @p due. A duration counts from the moment this is made; to let a timer run over
 /// several calls make its deadline before the loop.
@@ -165,12 +236,13 @@ constexpr bool are_cases() {
 /// Blocking  Suspends until a case can be done. Only the calling fiber sleeps; without a hub the thread itself.
 /// Order     Fair: among those that can be done at once each is as likely as the others. Who waits in a channel's queue
 ///           stands there like a plain sender or receiver and is served in turn. Several selects may meet on a channel.
+///           Of other objects it is told, and then tries: somebody may be faster, and it waits on.
 /// Timeout   @return the index of the case that was done, or nothing when the deadline passed first. A passed deadline
 ///           still lets a case be done that needs no wait.
 /// Cancel    A cancellation point when it waits. If it throws, no case was done.
 /// Threads   Safe from any fiber of any thread. The cases are for one call.
 /// Lifetime  The channels and objects outlive the call, and a value given as T&& too.
-/// Cost      No allocation. Looks at each case once; if none is possible, once more with the locks of all its channels held
+/// Cost      No allocation. Looks at each case once; if none is possible, once more, with the locks of all its channels held
 ///           for a few instructions each. See bench/channel_bench.cpp.
 template <class... Args>
 requires(sizeof...(Args) > 0 && detail::are_cases<Args...>()) std::optional<std::size_t> select(Args&&... args) {

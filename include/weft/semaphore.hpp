@@ -12,6 +12,7 @@
 #include "weft/detail/exchange.hpp"
 #include "weft/detail/misuse.hpp"
 #include "weft/detail/spin.hpp"
+#include "weft/detail/subscription.hpp"
 #include "weft/detail/wait_queue.hpp"
 
 namespace weft {
@@ -23,7 +24,7 @@ class semaphore {
   semaphore(const semaphore&) = delete;
   semaphore& operator=(const semaphore&) = delete;
   ~semaphore() {
-    if ((state_.load(std::memory_order_acquire) & waiting) != 0) [[unlikely]]
+    if ((state_.load(std::memory_order_acquire) & (waiting | watched)) != 0) [[unlikely]]
       destroyed_in_use("semaphore", this);
   }
 
@@ -55,7 +56,7 @@ class semaphore {
   ///         changed then
   void release(std::ptrdiff_t units = 1) {
     std::uint64_t seen = state_.load(std::memory_order_relaxed);
-    while ((seen & waiting) == 0 && fits(seen, units)) {
+    while ((seen & (waiting | watched)) == 0 && fits(seen, units)) {
       const std::uint64_t more = seen + static_cast<std::uint64_t>(units) * unit;
       if (exchange_if(state_, seen, more)) return;
     }
@@ -67,6 +68,11 @@ class semaphore {
     return static_cast<std::ptrdiff_t>(state_.load(std::memory_order_relaxed) / unit);
   }
 
+  // What a waitable offers: see waitable.hpp.
+  bool ready() const noexcept { return available() != 0; }
+  void add_waiter(subscription& s) noexcept;
+  void remove_waiter(subscription& s) noexcept;
+
   /// More units than this no semaphore holds.
   static constexpr std::ptrdiff_t limit = std::numeric_limits<std::ptrdiff_t>::max() / 4;
 
@@ -77,10 +83,11 @@ class semaphore {
         most_(most) {}
 
  private:
-  // The parts of `state_`. `waiting` is up exactly while `waiters_` has somebody, but for moments in which `lock_` is held;
-  // then there are no units.
+  // The parts of `state_`. `waiting` is up exactly while `waiters_` has somebody, and there are no units then; `watched` while
+  // `watchers_` has: both but for moments in which `lock_` is held.
   static constexpr std::uint64_t waiting = 1;
-  static constexpr std::uint64_t unit = 2;  // times their number
+  static constexpr std::uint64_t watched = 2;
+  static constexpr std::uint64_t unit = 4;  // times their number
 
   bool fits(std::uint64_t state, std::ptrdiff_t units) const noexcept {
     return units >= 0 && units <= most_ - static_cast<std::ptrdiff_t>(state / unit);
@@ -91,6 +98,7 @@ class semaphore {
   std::atomic<std::uint64_t> state_;
   std::ptrdiff_t most_;
   wait_queue waiters_;
+  subscription_list watchers_;
   spinlock lock_;
 };
 }  // namespace detail
@@ -104,13 +112,15 @@ class semaphore {
 ///     slots.acquire();
 ///
 /// Blocking  `acquire` suspends while there is no unit; only the calling fiber sleeps, or a thread without a hub.
-/// Order     First come, first served: `release` hands a unit to who waits longest, and nobody can overtake that one.
+/// Order     First come, first served: `release` hands a unit to who waits longest, and nobody can overtake that one. For
+///           `wait` over several objects it is ready while there is a unit, and none is taken; the `on_acquire` of a
+///           `select` takes one, and gets what those leave who wait in `acquire`.
 /// Timeout   A passed deadline still succeeds if there is a unit.
 /// Cancel    `acquire` is a cancellation point if it has to wait; a cancelled `acquire` took none.
 /// Threads   Safe from fibers of all hubs and from plain threads at once.
 /// Lifetime  May be destroyed by who got the last unit, also when the `release` that gave it has not returned yet.
 ///           Destroying it while someone waits aborts.
-/// Cost      40 bytes. Without a wait one compare-and-swap each way, inline.
+/// Cost      56 bytes. Without a wait one compare-and-swap each way, inline.
 ///
 /// @tparam Most  how many units there may be; a `release` beyond it throws
 template <std::ptrdiff_t Most = detail::semaphore::limit>

@@ -152,7 +152,11 @@ int take_waiters(watch::side& s, core::waker* out, int room, bool all) noexcept 
       one = one || at->exclusive;
       at->unlink();
       at->queued = false;
-      out[n++] = at->who;
+      if (at->told != nullptr) {
+        at->told(*at);
+      } else {
+        out[n++] = at->who;
+      }
     }
     at = following;
   }
@@ -187,8 +191,9 @@ void on_event(loop::io& io) noexcept {
     // is something after all, it comes again.
     if (s.added == h.polls && s.active() && !s.waiters.empty()) return;
     if (!s.active()) s.placed = s.armed = false;  // libev gave up on the number: a system call will tell why
+    const bool served = !s.waiters.empty();
     n = take_waiters(s, woken, room, false);
-    if (n > 0) {
+    if (served) {
       s.misses = 0;
     } else if (s.armed && (w.gone || ++s.misses >= patience)) {
       s.stop(h.events.get());
@@ -229,27 +234,6 @@ void wake_all(watch& w, int reason) noexcept {
     for (int n; (n = take_waiters(s, woken, 16, true)) > 0;) {
       for (int i = 0; i < n; ++i) core::unpark(woken[i], reason);
     }
-  }
-}
-
-// Under the lock.
-void enqueue(watch& w, direction dir, waiter& n) noexcept {
-  if (w.shut || w.lost) {
-    core::unpark(n.who, w.shut ? closed_reason : stale_reason);
-    return;
-  }
-  watch::side& s = w.sides[static_cast<int>(dir)];
-  n.queued = true;
-  s.waiters.push_back(&n);
-  if (w.home == core::this_hub()) {
-    s.added = w.home->polls;
-    s.expected.store(n.who.target, std::memory_order_relaxed);
-  }
-  if (s.armed) return;
-  if (w.home == core::this_hub()) {
-    arm(w, s);
-  } else {
-    ask_to_arm(w);
   }
 }
 
@@ -364,9 +348,25 @@ watch* pin(int fd) noexcept {
 
 void unpin(watch& w) noexcept { give_up(w); }
 
-void add_waiter(watch& w, direction dir, waiter& n) noexcept {
-  const std::lock_guard guard(w.lock);
-  enqueue(w, dir, n);
+void add_waiter_held(watch& w, direction dir, waiter& n) noexcept {
+  if (w.shut || w.lost) {
+    if (n.told != nullptr) return n.told(n);
+    core::unpark(n.who, w.shut ? closed_reason : stale_reason);
+    return;
+  }
+  watch::side& s = w.sides[static_cast<int>(dir)];
+  n.queued = true;
+  s.waiters.push_back(&n);
+  if (w.home == core::this_hub()) {
+    s.added = w.home->polls;
+    s.expected.store(n.who.target, std::memory_order_relaxed);
+  }
+  if (s.armed) return;
+  if (w.home == core::this_hub()) {
+    arm(w, s);
+  } else {
+    ask_to_arm(w);
+  }
 }
 
 bool remove_waiter(watch& w, waiter& n) noexcept {
@@ -390,7 +390,7 @@ outcome hold::wait(direction dir, std::int64_t due_ns, bool interruptible) noexc
   {
     const std::lock_guard guard(w.lock);
     if (busy_) w.busy.fetch_sub(1, std::memory_order_release);
-    enqueue(w, dir, n);
+    add_waiter_held(w, dir, n);
   }
   const int reason = core::park(n.who, due_ns, core::wait_kind::fd, &w, interruptible);
   const std::lock_guard guard(w.lock);

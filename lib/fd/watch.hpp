@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 
 #include "base/list.hpp"
 #include "base/spinlock.hpp"
@@ -25,10 +26,11 @@ enum class outcome : std::uint8_t {
   stale,        ///< the number was being closed when the wait began: what it stands for now must be looked at anew
 };
 
-/// One fiber that waits for one direction of one descriptor; on its stack.
+/// One fiber that waits for one direction of one descriptor; on its stack. Or somebody who wants to be told of an event.
 struct waiter : base::list_link {
   core::waker who{};
-  bool exclusive = true;  ///< an event is for one of these; all others are told of it
+  void (*told)(waiter&) noexcept = nullptr;  // called instead of waking `who`, under the watch's lock
+  bool exclusive = true;                     ///< an event is for one of these; all others are told of it
   bool queued = false;
 };
 
@@ -76,8 +78,14 @@ void unpin(watch& w) noexcept;
 /// The descriptor to use for system calls; -1 if it is gone altogether.
 inline int fd_of(const watch& w) noexcept { return __atomic_load_n(&w.fd, __ATOMIC_ACQUIRE); }
 
-/// Adds @p n, whose `who` the caller has prepared, to those waiting for @p dir, and sees to it that events come.
-void add_waiter(watch& w, direction dir, waiter& n) noexcept;
+/// Adds @p n, whose `who` the caller has prepared, to those waiting for @p dir, and sees to it that events come. For who holds
+/// the watch's lock.
+void add_waiter_held(watch& w, direction dir, waiter& n) noexcept;
+/// The same for who does not.
+inline void add_waiter(watch& w, direction dir, waiter& n) noexcept {
+  const std::lock_guard guard(w.lock);
+  add_waiter_held(w, dir, n);
+}
 /// After the park: takes @p n out again if no event did. @return whether the number is still this watch's
 bool remove_waiter(watch& w, waiter& n) noexcept;
 

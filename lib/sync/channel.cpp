@@ -25,6 +25,7 @@ channel_core::ending channel_core::wait(channel_waiter& me, wait_queue& queue, d
     me.who = prepare_park();
   }
   queue.push(me);
+  if (&queue == &senders) watchers.notify();
   guard.unlock();
   const int ended = __builtin_expect(on_fiber, 1)
                         ? core::park_cancellable(me.who, by.ns(), core::wait_kind::object, this)
@@ -47,7 +48,10 @@ void channel_core::close() noexcept {
     std::size_t count = 0;
     {
       const std::lock_guard held(guard);
-      shut = true;
+      if (!shut) {
+        shut = true;
+        watchers.notify();
+      }
       for (wait_queue* queue : {&receivers, &senders}) {
         while (count < batch) {
           channel_waiter* const waiter = next(*queue);

@@ -61,7 +61,7 @@ class channels {
       w.select = &claim;
       w.index = c->index;
       w.served = false;
-      as_channel(c).queue().push(w);
+      as_channel(c).enter();
     }
   }
 
@@ -88,25 +88,50 @@ class channels {
 };
 
 // The subscriptions to the objects of one select, as long as this lives.
-class subscriptions {
+class watched_objects {
  public:
-  subscriptions(std::span<select_case*> cases, waker who) : cases_(cases) {
-    for (; done_ < cases_.size(); ++done_) {
-      select_case* const c = cases_[done_];
-      if (c->what == select_case::kind::object) static_cast<object_case*>(c)->subscribe(who);
+  explicit watched_objects(std::span<select_case*> cases) : cases_(cases) {
+    for (select_case* c : cases) {
+      if (c->what != select_case::kind::object) continue;
+      any_ = true;
+      object_case& object = *static_cast<object_case*>(c);
+      object.pull.bell = &bell_;
+      object.pull.notify = [](subscription& s) noexcept { static_cast<object_case::rope&>(s).bell->ring(); };
+      try {
+        object.subscribe(object.pull);
+      } catch (...) {
+        leave();
+        throw;
+      }
+      object.subscribed = true;
     }
   }
-  subscriptions(const subscriptions&) = delete;
-  subscriptions& operator=(const subscriptions&) = delete;
-  ~subscriptions() {
-    for (select_case* c : cases_.first(done_)) {
-      if (c->what == select_case::kind::object) static_cast<object_case*>(c)->unsubscribe();
-    }
+  watched_objects(const watched_objects&) = delete;
+  watched_objects& operator=(const watched_objects&) = delete;
+  ~watched_objects() { leave(); }
+
+  // As the bell's; without objects they cost nothing.
+  void reset() noexcept {
+    if (any_) bell_.reset();
+  }
+  bool arm(waker who) noexcept { return !any_ || bell_.arm(who); }
+  void disarm() noexcept {
+    if (any_) bell_.disarm();
   }
 
  private:
+  void leave() noexcept {
+    if (!any_) return;
+    for (select_case* c : cases_) {
+      if (c->what != select_case::kind::object) continue;
+      object_case& object = *static_cast<object_case*>(c);
+      if (std::exchange(object.subscribed, false)) object.unsubscribe(object.pull);
+    }
+  }
+
   std::span<select_case*> cases_;
-  std::size_t done_ = 0;
+  select_bell bell_;
+  bool any_ = false;
 };
 
 select_case* first_timer(std::span<select_case*> cases) noexcept {
@@ -129,15 +154,10 @@ struct round_end {
   bool timed_out = false;
 };
 
-round_end wait_for_one(std::span<select_case*> cases, deadline by) {
+round_end wait_for_one(std::span<select_case*> cases, watched_objects& objects, deadline by) {
   channels over(cases);
   select_claim claim;
   const waker who = prepare_park();
-  const subscriptions subscribed(cases, who);
-  // What became ready before it could tell us.
-  for (select_case* c : cases) {
-    if (c->what == select_case::kind::object && c->attempt()) return {c->index, false};
-  }
   waker wake{};
   over.lock();
   select_case* const at_once = over.attempt(wake);
@@ -149,8 +169,10 @@ round_end wait_for_one(std::span<select_case*> cases, deadline by) {
   }
   select_case* const timer = first_timer(cases);
   const bool timer_first = timer != nullptr && static_cast<timer_case*>(timer)->due() <= by;
-  const int ended = park(who, timer_first ? static_cast<timer_case*>(timer)->due() : by, &claim);
+  const deadline until = timer_first ? static_cast<timer_case*>(timer)->due() : by;
+  const int ended = objects.arm(who) ? park(who, until, &claim) : static_cast<int>(woken);
   const std::uint32_t served = claim.close();
+  objects.disarm();
   over.leave_queues();
   if (served != select_claim::open) return {served, false};
   if (ended == cancelled_wait) throw_cancelled();
@@ -159,21 +181,55 @@ round_end wait_for_one(std::span<select_case*> cases, deadline by) {
   return {std::nullopt, true};
 }
 
+// Tries the cases, or the objects among them alone.
+std::optional<std::size_t> attempt(std::span<select_case*> cases, bool objects_alone = false) {
+  for (select_case* c : cases) {
+    if ((!objects_alone || c->what == select_case::kind::object) && c->attempt()) return c->index;
+  }
+  return std::nullopt;
+}
+
 // @return the index of the case that was done, if one was
 std::optional<std::size_t> choose(std::span<select_case*> cases, deadline by) {
-  for (;;) {
-    select_case* without_wait = nullptr;
-    for (select_case* c : cases) {
-      if (c->attempt()) return c->index;
-      if (c->what == select_case::kind::otherwise) without_wait = c;
-    }
-    if (without_wait != nullptr) return without_wait->index;
-    const round_end end = wait_for_one(cases, by);
+  if (const auto done = attempt(cases)) return done;
+  for (const select_case* c : cases) {
+    if (c->what == select_case::kind::otherwise) return c->index;
+  }
+  watched_objects objects(cases);
+  for (bool first = true;; first = false) {
+    objects.reset();
+    // At first only what became ready before it could tell.
+    if (const auto done = attempt(cases, first)) return done;
+    const round_end end = wait_for_one(cases, objects, by);
     if (end.done || end.timed_out) return end.done;
+    shuffle(cases);
   }
 }
 
 }  // namespace
+
+void select_bell::ring() noexcept {
+  const std::lock_guard guard(lock_);
+  rung_ = true;
+  if (std::exchange(armed_, false)) unpark(who_);
+}
+
+void select_bell::reset() noexcept {
+  const std::lock_guard guard(lock_);
+  rung_ = false;
+}
+
+bool select_bell::arm(waker who) noexcept {
+  const std::lock_guard guard(lock_);
+  who_ = who;
+  armed_ = !rung_;
+  return armed_;
+}
+
+void select_bell::disarm() noexcept {
+  const std::lock_guard guard(lock_);
+  armed_ = false;
+}
 
 bool timer_case::attempt() { return !due_.is_never() && due_.ns() <= base::monotonic_ns(); }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Channels, select, queues and broadcasts under fibers of four hubs and plain threads at once, with random deadlines and
+// Channels, select, queues, broadcasts and waitables under fibers of four hubs and plain threads at once, with random deadlines and
 // cancellations: nothing is lost, nothing comes twice, nobody waits for ever.
 //   queue_stress [--seconds N] [--seed N] [--only NAME]
 #include <array>
@@ -10,8 +10,11 @@
 #include "stress/team.hpp"
 #include "weft/broadcast.hpp"
 #include "weft/channel.hpp"
+#include "weft/event.hpp"
 #include "weft/queue.hpp"
 #include "weft/select.hpp"
+#include "weft/semaphore.hpp"
+#include "weft/wait.hpp"
 
 namespace weft::stress {
 namespace {
@@ -117,6 +120,53 @@ class selects final : public makers_and_takers {
   std::array<channel<long long>, 3> c_{channel<long long>(0), channel<long long>(0), channel<long long>(2)};
 };
 
+// A queue, a semaphore, a channel and an event in one wait; plain calls and `wait` in between.
+class objects final : public makers_and_takers {
+  void make(actor& a) override {
+    const long long value = fresh();
+    switch (a.random() % 3) {
+      case 0:
+        if (q_.push(value, some_time(a))) was_made(value);
+        return;
+      case 1:
+        units_.release();
+        return was_made(1);
+      default:
+        if (c_.send(value, some_time(a))) was_made(value);
+    }
+  }
+  bool take(actor& a) override {
+    const auto count = [&](std::optional<long long> value) {
+      if (value) was_taken(*value);
+    };
+    const auto unit = [&] { was_taken(1); };
+    if (a.one_in(6)) {
+      std::array<waitable_ref, 4> all{q_, units_, c_, done_};
+      (void)wait(all, 1, a.soon());
+    } else if (a.one_in(6)) {
+      if (units_.acquire(a.soon())) unit();
+    } else {
+      select(on_pop(q_, count), on_acquire(units_, unit), on_receive(c_, count), on(done_, [] {}), some_time(a));
+    }
+    return !done_.is_set();
+  }
+  void close() override {
+    q_.shutdown();
+    c_.close();
+    done_.set();
+  }
+  void take_the_rest() override {
+    while (const auto value = q_.try_pop()) was_taken(*value);
+    while (const auto value = c_.try_receive()) was_taken(*value);
+    while (units_.try_acquire()) was_taken(1);
+  }
+
+  queue<long long> q_{2};
+  counting_semaphore<> units_{0};
+  channel<long long> c_{0};
+  event done_;
+};
+
 template <class Queue>
 class queues final : public makers_and_takers {
   void make(actor& a) override {
@@ -217,6 +267,7 @@ const std::vector<entry> scenarios = {
     plain<channels<3>>("channel"),
     plain<channels<unbounded>>("unbounded"),
     plain<selects>("select"),
+    plain<objects>("objects"),
     plain<queues<queue<long long>>>("queue"),
     plain<queues<priority_queue<long long>>>("priority_queue"),
     plain<news>("broadcast"),

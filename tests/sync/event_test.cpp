@@ -15,7 +15,7 @@ namespace {
 using namespace test;
 
 static_assert(!std::is_copy_constructible_v<event>);
-static_assert(sizeof(event) == 24);
+static_assert(sizeof(event) == 40);
 
 TEST(event, is_a_flag) {
   event e;

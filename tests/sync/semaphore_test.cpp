@@ -17,7 +17,7 @@ using namespace test;
 static_assert(!std::is_copy_constructible_v<counting_semaphore<>>);
 static_assert(binary_semaphore::max() == 1);
 static_assert(std::is_same_v<counting_semaphore<1>, binary_semaphore>);
-static_assert(sizeof(counting_semaphore<>) == 40);
+static_assert(sizeof(counting_semaphore<>) == 56);
 
 TEST(semaphore, gives_as_many_units_as_there_are) {
   counting_semaphore<5> s(2);

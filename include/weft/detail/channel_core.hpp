@@ -8,6 +8,7 @@
 #include "weft/deadline.hpp"
 #include "weft/detail/misuse.hpp"
 #include "weft/detail/spin.hpp"
+#include "weft/detail/subscription.hpp"
 #include "weft/detail/wait_queue.hpp"
 
 namespace weft::detail {
@@ -54,10 +55,16 @@ class channel_core {
     return shut;
   }
 
+  // What a waitable offers: see waitable.hpp.
+  void remove_waiter(subscription& s) noexcept {
+    const std::lock_guard held(guard);
+    watchers.remove(s);
+  }
+
  protected:
   channel_core() noexcept = default;
   ~channel_core() {
-    if (!receivers.empty() || !senders.empty()) [[unlikely]]
+    if (!receivers.empty() || !senders.empty() || !watchers.empty()) [[unlikely]]
       destroyed_in_use("channel", this);
   }
 
@@ -88,8 +95,9 @@ class channel_core {
 
   mutable spinlock guard;
   bool shut = false;
-  wait_queue receivers;  // they find the channel empty, and nobody who sends
-  wait_queue senders;    // they find it full, and nobody who receives
+  wait_queue receivers;        // they find the channel empty, and nobody who sends
+  wait_queue senders;          // they find it full, and nobody who receives
+  subscription_list watchers;  // told whenever there is something to receive
 };
 
 }  // namespace weft::detail

@@ -7,6 +7,8 @@
 
 #include "weft/deadline.hpp"
 #include "weft/detail/channel_core.hpp"
+#include "weft/detail/spin.hpp"
+#include "weft/detail/subscription.hpp"
 #include "weft/park.hpp"
 
 namespace weft {
@@ -42,7 +44,9 @@ class channel_case : public select_case {
  public:
   /// As `attempt`, for who holds the channel's lock. @p wake is for when no lock is held any more.
   virtual bool attempt_held(waker& wake) noexcept = 0;
-  /// Where to wait.
+  /// Begins to wait. Under the lock.
+  virtual void enter() noexcept = 0;
+  /// Where it waits.
   virtual wait_queue& queue() noexcept = 0;
   virtual spinlock& lock() noexcept = 0;
 
@@ -53,11 +57,34 @@ class channel_case : public select_case {
   ~channel_case() = default;
 };
 
-/// Something that tells its subscribers when it may have become ready.
+/// What the objects of one `select` ring when one of them may have become ready.
+class select_bell {
+ public:
+  void ring() noexcept;
+  /// Forgets what has rung. Before one looks at the objects.
+  void reset() noexcept;
+  /// From now on a ring wakes @p who. @return false if it has rung since `reset`: there is nothing to wait for
+  bool arm(waker who) noexcept;
+  void disarm() noexcept;
+
+ private:
+  spinlock lock_;
+  bool rung_ = false;
+  bool armed_ = false;
+  waker who_{};
+};
+
+/// Something waitable: the fiber that selects tries, and is told when that may have become worth while. So who is told and
+/// loses has taken nothing.
 class object_case : public select_case {
  public:
-  virtual void subscribe(waker who) = 0;
-  virtual void unsubscribe() noexcept = 0;
+  virtual void subscribe(subscription& s) = 0;
+  virtual void unsubscribe(subscription& s) noexcept = 0;
+
+  struct rope : subscription {
+    select_bell* bell = nullptr;
+  } pull;
+  bool subscribed = false;
 
  protected:
   object_case() noexcept : select_case(kind::object) {}
