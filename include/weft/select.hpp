@@ -82,13 +82,13 @@ class send_case : public channel_case {
 template <waitable W>
 class waiting_case : public object_case {
  public:
-  void subscribe(subscription& s) final { object.add_waiter(s); }
-  void unsubscribe(subscription& s) noexcept final { object.remove_waiter(s); }
+  void subscribe(subscription& s) final { target.add_waiter(s); }
+  void unsubscribe(subscription& s) noexcept final { target.remove_waiter(s); }
 
  protected:
-  explicit waiting_case(W& on) noexcept : object(on) {}
+  explicit waiting_case(W& object) noexcept : target(object) {}
   ~waiting_case() = default;
-  W& object;
+  W& target;
 };
 
 }  // namespace detail
@@ -135,10 +135,10 @@ template <waitable W, class F>
 class on final : public detail::waiting_case<W> {
  public:
   on(W& object, F then) : detail::waiting_case<W>(object), then_(std::move(then)) {}
-  bool attempt() override { return this->object.ready(); }
+  bool attempt() override { return this->target.ready(); }
   void run() override {
     if constexpr (std::is_invocable_v<F&, W&>) {
-      std::invoke(then_, this->object);
+      std::invoke(then_, this->target);
     } else {
       std::invoke(then_);
     }
@@ -156,7 +156,7 @@ requires requires(S& s) {
 class on_acquire final : public detail::waiting_case<S> {
  public:
   on_acquire(S& from, F then) : detail::waiting_case<S>(from), then_(std::move(then)) {}
-  bool attempt() override { return this->object.try_acquire(); }
+  bool attempt() override { return this->target.try_acquire(); }
   void run() override { std::invoke(then_); }
 
  private:
@@ -170,8 +170,8 @@ class on_pop final : public detail::waiting_case<Q> {
  public:
   on_pop(Q& from, F then) : detail::waiting_case<Q>(from), then_(std::move(then)) {}
   bool attempt() override {
-    const bool last_chance = this->object.closed();
-    value_ = this->object.try_pop();
+    const bool last_chance = this->target.closed();
+    value_ = this->target.try_pop();
     return value_.has_value() || last_chance;
   }
   void run() override { std::invoke(then_, std::move(value_)); }
