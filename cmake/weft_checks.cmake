@@ -3,6 +3,7 @@
 find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
 find_program(CLANG_FORMAT clang-format-14)
 find_program(CLANG_TIDY clang-tidy-14)
+find_program(CLANGXX clang++-14)
 
 # weft_check(NAME COMMAND...) adds a test of labels lint and fast that runs COMMAND in the source tree.
 function(weft_check name)
@@ -26,10 +27,15 @@ if(CLANG_TIDY AND CMAKE_EXPORT_COMPILE_COMMANDS)
   set_tests_properties(check.tidy_all PROPERTIES TIMEOUT 1800 LABELS "nightly;lint")
 endif()
 
-# Every public header compiles alone.
+# Every source, and every public header alone.
+if(CLANGXX AND CMAKE_EXPORT_COMPILE_COMMANDS)
+  weft_check(clang ${Python3_EXECUTABLE} cmake/check_clang.py ${CLANGXX} ${PROJECT_BINARY_DIR})
+  set_tests_properties(check.clang PROPERTIES TIMEOUT 900 COST 900)
+endif()
+# The same of the headers with the compiler that builds, and with its code.
 if(public_headers)
   weft_check(headers ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target all_verify_interface_header_sets)
-  set_tests_properties(check.headers PROPERTIES RESOURCE_LOCK build_folder TIMEOUT 300)
+  set_tests_properties(check.headers PROPERTIES RESOURCE_LOCK build_folder TIMEOUT 900 LABELS "nightly;lint")
 endif()
 
 if(TARGET weft)
