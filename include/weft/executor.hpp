@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <mutex>
 #include <stdexcept>
 #include <type_traits>
@@ -16,11 +15,9 @@
 #include "weft/detail/wait_queue.hpp"
 #include "weft/future.hpp"
 #include "weft/map_results.hpp"
+#include "weft/no_limit.hpp"
 
 namespace weft {
-
-/// As many as there are tasks.
-inline constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
 /// Thrown to who gives a task to an executor that takes no more.
 class executor_closed : public std::runtime_error {

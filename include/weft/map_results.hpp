@@ -38,13 +38,14 @@ using map_value = std::conditional_t<
     std::is_void_v<T>, std::monostate,
     std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>>;
 
-template <class T>
-std::optional<map_value<T>> take_value(future<T>& from) {
-  if constexpr (std::is_void_v<T>) {
-    from.get();
+/// @tparam Asked  a future or a task, which is ready
+template <class Asked>
+std::optional<map_value<typename Asked::value_type>> take_value(Asked& from) {
+  if constexpr (std::is_void_v<typename Asked::value_type>) {
+    std::move(from).get();
     return std::monostate();
   } else {
-    return from.get();
+    return std::move(from).get();
   }
 }
 

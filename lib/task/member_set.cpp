@@ -4,6 +4,7 @@
 #include <mutex>
 #include <utility>
 
+#include "weft/detail/misuse.hpp"
 #include "weft/park.hpp"
 #include "weft/this_fiber.hpp"
 
@@ -39,6 +40,7 @@ void member_set::chain::remove(member& m) noexcept {
 }
 
 member_set::~member_set() {
+  if (!joiners_.empty()) destroyed_in_use("group, pool or scope", this);
   reopen();
   for (;;) {
     member* m = nullptr;
@@ -48,7 +50,8 @@ member_set::~member_set() {
       m = living_.first != nullptr ? living_.first : dying_.first;
       if (m == nullptr) break;
       held = handle_of(m->block);
-      unlink(*m);
+      m->tracked = false;  // the owner is not told: it is going too
+      (m->dying ? dying_ : living_).remove(*m);
     }
     held.remove_waiter(*m);
     delete m;
@@ -232,6 +235,15 @@ bool member_set::wait_empty(deadline by) {
   }
   if (!was_empty && end == cancelled_wait) throw_cancelled();
   return was_empty;
+}
+
+bool member_set::join_and_rethrow(deadline by) {
+  const std::vector<fiber> watched = fibers();
+  const bool joined = !contains_caller() && wait_empty(by);
+  for (const fiber& f : watched) {
+    if (const std::exception_ptr failure = f.exception()) std::rethrow_exception(failure);
+  }
+  return joined;
 }
 
 bool member_set::kill(const std::exception_ptr& with, deadline by) {

@@ -29,6 +29,8 @@ class completions {
 
   /// Makes @p c a subscription that reports here.
   void prepare(completion& c) noexcept;
+  /// Makes @p c ready: for what is no object that one can wait for.
+  static void announce(completion& c) noexcept { notified(c); }
   /// Lets @p c, which `next` gave, be given again: of an object that was not ready after all. Before one looks whether it is.
   void again(completion& c) noexcept;
   /// The next that is ready; nullptr if @p by passed first. A cancellation point, which takes nothing.

@@ -41,4 +41,8 @@ class element_source {
   bool exhausted_ = false;
 };
 
+/// What a call for an element of a Range gets: a copy of its own.
+template <class Range>
+using element_of = std::remove_cvref_t<decltype(*std::begin(std::declval<std::remove_reference_t<Range>&>()))>;
+
 }  // namespace weft::detail

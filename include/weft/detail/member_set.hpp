@@ -67,6 +67,9 @@ class member_set {
 
   /// Waits until there is no member. @return false if @p by passed first
   bool wait_empty(deadline by);
+  /// The same unless the caller is a member, which would wait for itself; then throws the failure of one that was a member
+  /// when it was called, if there is any.
+  bool join_and_rethrow(deadline by);
   /// Lets no more in if there is no member. @return whether that is so
   bool close_if_empty() noexcept;
   /// Lets members in, forgets those that have failed and every kill.

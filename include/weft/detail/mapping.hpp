@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "weft/detail/task_body.hpp"
+#include "weft/imap_results.hpp"
+#include "weft/shield.hpp"
+
+namespace weft::detail {
+
+/// What groups and pools can do with a function and a range. @tparam Pool  derives from this; has `spawn` and `runs_inline`
+template <class Pool>
+class mapping {
+ public:
+  /// What a fiber that calls an F with @p Args gives.
+  template <class F, class... Args>
+  using result_of = typename task_body<std::decay_t<F>, std::decay_t<Args>...>::result_type;
+
+  /// Calls @p function with @p args in a fiber of its own, waits, and gives the result or throws. If the caller is cancelled
+  /// the fiber is killed, and waited for: so the call may refer to what the caller has. Called by a member of a full pool it
+  /// calls @p function at once: members that ask their own pool cannot lock it up.
+  template <class F, class... Args>
+  auto apply(F&& function, Args&&... args) -> std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...> {
+    if (self().runs_inline()) return std::invoke(std::forward<F>(function), std::forward<Args>(args)...);
+    auto asked = self().spawn(std::forward<F>(function), std::forward<Args>(args)...);
+    try {
+      asked.join();
+    } catch (...) {
+      const shield until_ended;
+      asked.kill();
+      throw;
+    }
+    return std::move(asked).get();
+  }
+
+  /// Calls @p function for each element, each in a fiber of its own. @return the results in the elements' order, a vector;
+  ///         nothing if the function gives nothing
+  /// @throws the first failure in that order. Then, and when the caller is cancelled, the other fibers are killed and waited for.
+  template <class F, class Range>
+  auto map(F function, Range&& range) {
+    auto results = imap(std::move(function), std::forward<Range>(range));
+    using result = typename decltype(results)::result;
+    try {
+      if constexpr (std::is_void_v<result>) {
+        while (results.next()) {
+        }
+      } else {
+        std::vector<map_value<result>> all;
+        while (auto value = results.next()) all.push_back(*std::move(value));
+        return all;
+      }
+    } catch (...) {
+      results.kill();
+      throw;
+    }
+  }
+  /// The same, each result when it is there: see imap_results.hpp.
+  /// @param max_unread  how many elements may be begun and not read; 0: any number
+  template <class F, class Range>
+  auto imap(F function, Range&& range, std::size_t max_unread = 0) {
+    return imap_results<Pool, F, Range>(self(), std::move(function), std::forward<Range>(range), max_unread,
+                                        /*ordered=*/true);
+  }
+  /// The same in the order in which they become ready.
+  template <class F, class Range>
+  auto imap_unordered(F function, Range&& range, std::size_t max_unread = 0) {
+    return imap_results<Pool, F, Range>(self(), std::move(function), std::forward<Range>(range), max_unread,
+                                        /*ordered=*/false);
+  }
+
+ private:
+  friend Pool;
+  mapping() = default;
+  Pool& self() noexcept { return static_cast<Pool&>(*this); }
+};
+
+}  // namespace weft::detail

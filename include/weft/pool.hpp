@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "weft/deadline.hpp"
+#include "weft/detail/mapping.hpp"
+#include "weft/detail/member_set.hpp"
+#include "weft/fiber.hpp"
+#include "weft/no_limit.hpp"
+#include "weft/semaphore.hpp"
+
+namespace weft {
+
+/// A group of at most so many fibers: `spawn` waits for room.
+///
+/// So a producer cannot run ahead of the work. A `fiber_executor` queues instead of waiting; a `semaphore` limits parts of
+/// what fibers do. As gevent's Pool.
+///
+///     weft::pool fetchers(20);
+///     while (auto url = urls.receive()) fetchers.spawn(fetch, *url);    // the 21st waits here
+///     fetchers.join();
+///
+/// As group, and:
+///
+/// Blocking  `spawn` and `add` while the pool is full; `wait_available`.
+/// Order     Who waits for room gets it first come, first served.
+/// Cancel    A cancelled `spawn` has spawned nothing.
+/// Lifetime  Destroying it while somebody waits for room aborts.
+class pool : public detail::mapping<pool> {
+ public:
+  /// @param limit  members at most; 0: no fiber ever gets in
+  explicit pool(std::size_t limit = no_limit)
+      : limit_(limit), free_(static_cast<std::ptrdiff_t>(std::min(limit, most))), members_({this, give_room}) {}
+
+  /// As weft::spawn, when there is room, and the fiber is a member.
+  template <class F, class... Args>
+  auto spawn(const fiber_attributes& attributes, F&& function, Args&&... args) {
+    free_.acquire();
+    return spawn_in_room(attributes, std::forward<F>(function), std::forward<Args>(args)...);
+  }
+  template <class F, class... Args>
+  requires(!std::is_convertible_v<F, const fiber_attributes&>) auto spawn(F&& function, Args&&... args) {
+    return spawn(fiber_attributes{}, std::forward<F>(function), std::forward<Args>(args)...);
+  }
+  /// The same if there is room before @p by passes; `0s` tries. @return nothing if there was none; the arguments are as they
+  ///         were then
+  template <class F, class... Args>
+  auto try_spawn(deadline by, F&& function, Args&&... args)
+      -> std::optional<decltype(weft::spawn(std::forward<F>(function), std::forward<Args>(args)...))> {
+    if (!free_.acquire(by)) return std::nullopt;
+    return spawn_in_room(fiber_attributes{}, std::forward<F>(function), std::forward<Args>(args)...);
+  }
+  /// Makes a fiber a member once there is room; it may have ended until then.
+  /// @return false if @p by passed first, or it has ended, is none, or is a member already
+  bool add(const fiber& f, deadline by = deadline::never());
+  bool discard(const fiber& f) noexcept { return members_.discard(f); }
+
+  bool join(deadline by = deadline::never()) { return !members_.contains_caller() && members_.wait_empty(by); }
+  bool join_and_rethrow(deadline by = deadline::never()) { return members_.join_and_rethrow(by); }
+  bool kill(deadline by = deadline::never()) { return members_.kill(nullptr, by); }
+  bool kill(const std::exception_ptr& with, deadline by = deadline::never()) { return members_.kill(with, by); }
+  void request_kill(const std::exception_ptr& with = nullptr) noexcept { members_.request_kill(with); }
+
+  std::size_t size() const noexcept { return members_.size(); }
+  bool empty() const noexcept { return size() == 0; }
+  bool contains(const fiber& f) const noexcept { return members_.contains(f); }
+  std::vector<fiber> fibers() const { return members_.fibers(); }
+
+  std::size_t limit() const noexcept { return limit_; }
+  /// How many more there is room for, at this moment.
+  std::size_t free_count() const noexcept { return static_cast<std::size_t>(free_.available()); }
+  bool full() const noexcept { return free_count() == 0; }
+  /// Waits until there is room. @return for how many; 0 if @p by passed first
+  std::size_t wait_available(deadline by = deadline::never());
+
+ private:
+  friend class detail::mapping<pool>;
+  static void give_room(void* me) noexcept { static_cast<pool*>(me)->free_.release(); }
+  bool runs_inline() const noexcept { return full() && members_.contains_caller(); }
+
+  // Taken; given back unless the fiber becomes a member, which gives it back at its end.
+  class room {
+   public:
+    explicit room(pool& owner) noexcept : owner_(&owner) {}
+    room(const room&) = delete;
+    room& operator=(const room&) = delete;
+    ~room() {
+      if (owner_ != nullptr) owner_->free_.release();
+    }
+    void pass_on() noexcept { owner_ = nullptr; }
+
+   private:
+    pool* owner_;
+  };
+
+  template <class F, class... Args>
+  auto spawn_in_room(const fiber_attributes& attributes, F&& function, Args&&... args) {
+    room mine(*this);
+    detail::member_set::place place(members_);
+    auto made = weft::spawn(attributes, std::forward<F>(function), std::forward<Args>(args)...);
+    if (place.take(made, /*is_new=*/true)) mine.pass_on();
+    return made;
+  }
+
+  static constexpr std::size_t most = counting_semaphore<>::max();
+  const std::size_t limit_;
+  counting_semaphore<> free_;
+  detail::member_set members_;
+};
+
+}  // namespace weft

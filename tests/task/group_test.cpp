@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+#include "weft/group.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "tests/task/cancelling.hpp"
+#include "weft/event.hpp"
+
+using namespace std::chrono_literals;
+
+namespace weft {
+namespace {
+
+using testing_support::cancels;
+
+void sleep_long() { this_fiber::sleep_for(1h); }
+
+TEST(group, joins_all_that_were_spawned) {
+  group g;
+  int sum = 0;
+  for (int i = 0; i < 10; ++i) {
+    g.spawn([&sum, i] {
+      this_fiber::yield();
+      sum += i;
+    });
+  }
+  EXPECT_EQ(g.size(), 10U);
+  EXPECT_TRUE(g.join());
+  EXPECT_EQ(sum, 45);
+  EXPECT_TRUE(g.empty());
+  EXPECT_TRUE(g.join()) << "an empty one at once";
+}
+
+TEST(group, a_member_gives_its_result) {
+  group g;
+  EXPECT_EQ(g.spawn([](int a) { return a + 1; }, 4).get(), 5);
+  EXPECT_EQ(g.spawn({.name = "named"}, [] { return 1; }).name(), "named");
+  g.join();
+}
+
+TEST(group, join_ends_at_its_deadline_and_by_a_cancellation) {
+  group g;
+  g.spawn(sleep_long);
+  EXPECT_FALSE(g.join(1ms));
+  EXPECT_TRUE(cancels([&] { g.join(); }));
+  EXPECT_EQ(g.size(), 1U);
+  EXPECT_TRUE(g.kill());
+}
+
+TEST(group, kill_ends_all_and_waits) {
+  group g;
+  int unwound = 0;
+  struct counting {
+    int* count;
+    ~counting() { ++*count; }
+  };
+  for (int i = 0; i < 5; ++i) {
+    g.spawn([&unwound] {
+      const counting at_end{&unwound};
+      sleep_long();
+    });
+  }
+  this_fiber::yield();
+  EXPECT_TRUE(g.kill());
+  EXPECT_EQ(unwound, 5);
+  EXPECT_TRUE(g.kill()) << "again it does nothing";
+}
+
+TEST(group, one_that_has_not_begun_never_runs) {
+  group g;
+  bool ran = false;
+  g.spawn([&ran] { ran = true; });
+  EXPECT_TRUE(g.kill());
+  EXPECT_FALSE(ran);
+}
+
+TEST(group, kill_with_an_exception_of_choice) {
+  group g;
+  const auto t = g.spawn(sleep_long);
+  this_fiber::yield();
+  EXPECT_TRUE(g.kill(std::make_exception_ptr(std::domain_error("out"))));
+  EXPECT_FALSE(t.successful());
+  EXPECT_THROW(t.get(), std::domain_error);
+}
+
+TEST(group, kill_meets_those_that_come_meanwhile_and_each_once) {
+  group g;
+  int caught = 0;
+  g.spawn([&] {
+    try {
+      sleep_long();
+    } catch (const cancelled&) {
+      ++caught;
+      g.spawn(sleep_long);
+      this_fiber::yield();  // a second kill would come here
+      throw;
+    }
+  });
+  this_fiber::yield();
+  EXPECT_TRUE(g.kill());
+  EXPECT_EQ(caught, 1);
+  EXPECT_TRUE(g.empty());
+}
+
+TEST(group, kill_gives_up_on_one_that_goes_on) {
+  group g;
+  event leave;
+  g.spawn([&] {
+    const shield guard;
+    leave.wait();
+  });
+  this_fiber::yield();
+  EXPECT_FALSE(g.kill(1ms));
+  EXPECT_TRUE(cancels([&] { g.kill(); }));
+  EXPECT_EQ(g.size(), 1U);
+  leave.set();
+  EXPECT_TRUE(g.join());
+}
+
+TEST(group, a_member_that_joins_or_kills_its_group) {
+  group g;
+  bool joined = true, killed = false, others = false;
+  g.spawn([&] {
+    joined = g.join();
+    killed = g.kill();
+    others = g.size() == 1;
+  });
+  g.spawn(sleep_long);
+  EXPECT_TRUE(g.join());
+  EXPECT_FALSE(joined) << "it would wait for itself";
+  EXPECT_TRUE(killed);
+  EXPECT_TRUE(others) << "it was spared";
+}
+
+TEST(group, add_discard_and_contains) {
+  group g;
+  const fiber sleeper = spawn(sleep_long);
+  EXPECT_TRUE(g.add(sleeper));
+  EXPECT_FALSE(g.add(sleeper)) << "it is one already";
+  EXPECT_FALSE(g.add(fiber()));
+  EXPECT_TRUE(g.contains(sleeper));
+  EXPECT_EQ(g.fibers(), std::vector<fiber>{sleeper});
+  EXPECT_TRUE(g.discard(sleeper));
+  EXPECT_FALSE(g.discard(sleeper));
+  EXPECT_FALSE(g.contains(sleeper));
+  EXPECT_TRUE(g.join());
+  EXPECT_TRUE(sleeper.kill());
+  EXPECT_FALSE(g.add(sleeper)) << "it has ended";
+  EXPECT_FALSE(g.contains(fiber()));
+}
+
+TEST(group, the_failure_of_a_member_is_rethrown_where_that_is_asked_for) {
+  group g;
+  g.spawn([] {});
+  const auto failing = g.spawn([] { throw std::domain_error("x"); });
+  EXPECT_THROW(g.join_and_rethrow(), std::domain_error);
+  g.spawn([] {});
+  EXPECT_TRUE(g.join_and_rethrow());
+  g.spawn(sleep_long);
+  EXPECT_FALSE(g.join_and_rethrow(1ms));
+  g.kill();
+}
+
+TEST(group, destroyed_early_it_lets_go) {
+  fiber f;
+  {
+    group g;
+    f = g.spawn(sleep_long);
+    this_fiber::yield();
+  }
+  EXPECT_FALSE(f.ready());
+  EXPECT_TRUE(f.kill());
+}
+
+TEST(group, members_on_several_hubs) {
+  group g;
+  std::atomic<int> ended{0};
+  std::vector<std::thread> hubs;
+  for (int t = 0; t < 3; ++t) {
+    hubs.emplace_back([&] {
+      std::vector<fiber> mine;
+      for (int i = 0; i < 100; ++i) {
+        mine.push_back(g.spawn([&ended, i] {
+          if (i % 2 == 0) this_fiber::yield();
+          ++ended;
+        }));
+        if (i % 10 == 0) this_fiber::yield();
+      }
+      for (const fiber& f : mine) f.join();
+    });
+  }
+  for (int i = 0; i < 50; ++i) {
+    g.join(1ms);
+    g.fibers();
+  }
+  for (auto& h : hubs) h.join();
+  EXPECT_TRUE(g.join());
+  EXPECT_EQ(ended, 300);
+}
+
+TEST(group, a_plain_thread_joins) {
+  group g;
+  event leave;
+  for (int i = 0; i < 3; ++i) g.spawn([&] { leave.wait(); });
+  std::atomic<bool> joined{false};
+  std::thread plain([&] {
+    g.join();
+    joined = true;
+  });
+  this_fiber::sleep_for(1ms);
+  leave.set();
+  while (!joined) this_fiber::yield();
+  plain.join();
+}
+
+TEST(group, maps_as_a_pool_without_a_limit) {
+  group g;
+  EXPECT_EQ(g.map([](int n) { return n * n; }, std::vector<int>{1, 2, 3}), (std::vector<int>{1, 4, 9}));
+  EXPECT_EQ(g.apply([](int n) { return n; }, 3), 3);
+}
+
+}  // namespace
+}  // namespace weft
