@@ -183,6 +183,7 @@ TEST(group, members_on_several_hubs) {
   group g;
   std::atomic<int> ended{0};
   std::vector<std::thread> hubs;
+  hubs.reserve(3);
   for (int t = 0; t < 3; ++t) {
     hubs.emplace_back([&] {
       std::vector<fiber> mine;

@@ -74,6 +74,7 @@ TEST(pool, who_waits_for_room_gets_it_in_turn) {
   p.spawn([&] { leave.wait(); });
   std::vector<int> order;
   std::vector<fiber> spawners;
+  spawners.reserve(4);
   for (int i = 0; i < 4; ++i) {
     spawners.push_back(spawn([&, i] { p.spawn([&order, i] { order.push_back(i); }); }));
   }
@@ -475,6 +476,7 @@ TEST(pool, used_from_several_hubs) {
     ++sum;
   };
   std::vector<std::thread> hubs;
+  hubs.reserve(3);
   std::atomic<int> left{3};
   for (int t = 0; t < 3; ++t) {
     hubs.emplace_back([&] {

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Many fibers beside goroutines: spawn+join, skynet, and fibers that sleep; the same work in turns, and the ratios.
+
+    python3 bench/spawn.py [--rounds 5] [--count 1000000] [--check]
+
+Without go the figures of Weft stand alone.
+"""
+import harness
+
+WORKS = ("join", "skynet", "sleepers")
+
+
+def main():
+    parser = harness.arguments(__doc__, hubs=False, rounds=5)
+    parser.add_argument("--count", type=int, default=1_000_000, help="fibers; a power of ten for skynet")
+    args = parser.parse_args()
+    folder = harness.binaries(args.build)
+    programs = {"weft": folder / "spawn_bench", "Go": folder / "go_spawn"}
+    if not programs["Go"].exists():
+        del programs["Go"]
+
+    def run(program, work):
+        _, _, wall, cpu, peak = harness.output([program, work, args.count], seconds=600).split()
+        return {"ns": float(wall), "cpu": float(cpu), "bytes": int(peak)}
+
+    verdicts = harness.Verdicts()
+    rows = [["each fiber", "ns", "CPU ns", "peak MB", "bytes"]]
+    sums = []
+    for work in WORKS:
+        runs = harness.interleaved(args.rounds, {name: lambda p=program: run(p, work) for name, program in programs.items()})
+        found = {name: {what: harness.median(one[what] for one in all_runs) for what in ("ns", "cpu", "bytes")}
+                 for name, all_runs in runs.items()}
+        for name, value in found.items():
+            rows.append([f"{work}, {name}", f"{value['ns']:.0f}", f"{value['cpu']:.0f}", f"{value['bytes'] / 1e6:.0f}",
+                         f"{value['bytes'] / args.count:.0f}"])
+        sums.append((work, runs, found["weft"]))
+    harness.table(rows)
+    print()
+    for work, runs, weft in sums:
+        if "Go" in runs and work != "sleepers":
+            # Of the ratios, not of the times: what slows the machine for a while slows both sides of a round.
+            of_go = harness.median(ours["cpu"] / theirs["cpu"] for ours, theirs in zip(runs["weft"], runs["Go"]))
+            verdicts.at_most(f"{work}, CPU time, of Go's", of_go, 0.25 if work == "join" else 1)
+        if work == "skynet":
+            verdicts.at_most("skynet, MB", weft["bytes"] / 1e6, 400)
+        if work == "sleepers":
+            verdicts.at_most("sleepers, KiB each", weft["bytes"] / args.count / 1024, 4.6)
+    return verdicts.exit_status(args.check)
+
+
+if __name__ == "__main__":
+    harness.end_with(main)
