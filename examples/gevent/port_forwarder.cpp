@@ -24,18 +24,14 @@ void copy(weft::stream_socket& from, weft::stream_socket& to) {
   to.shutdown(SHUT_WR, ec);
 }
 
-// A fiber that uses what its parent has, and ends before it: also when the parent is cancelled.
-struct helper {
-  weft::task<> fiber;
-  ~helper() { fiber.kill(); }
-};
-
 weft::stream_server forwarder(const weft::address& at, const weft::address& to) {
   return {at, [to](weft::stream_socket client) {
             weft::stream_socket target = weft::stream_socket::connect(to, 10s);
-            const helper back{weft::spawn(copy, std::ref(target), std::ref(client))};
-            copy(client, target);
-            back.fiber.join();
+            weft::scope both_ways;
+            both_ways.run([&] {
+              both_ways.spawn(copy, std::ref(target), std::ref(client));
+              copy(client, target);
+            });
           }};
 }
 

@@ -33,10 +33,9 @@ void in_the_order_of_their_ends() {
 
 // [mixed]
 void the_first_of_several() {
-  weft::promise<void> stop;
-  weft::future<void> stopped = stop.get_future();
+  weft::event stop;
   weft::task<int> answer = weft::spawn(wait_and_give, 3);
-  weft::waitable_ref both[] = {stopped, answer};
+  weft::waitable_ref both[] = {stop, answer};
   const std::vector<weft::waitable_ref*> ready = weft::wait(both, 1, 10s);
   if (ready.size() == 1 && ready[0]->is(answer)) std::printf("the answer %d came first\n", answer.get());
 }
