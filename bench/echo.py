@@ -102,14 +102,17 @@ def memory(bin_folder, variants, args, verdicts):
           "(bench/holding_server.py).")
 
 
-def main():
-    parser = harness.arguments(__doc__, rounds=5)
-    parser.add_argument("--connections", type=lambda text: [int(word) for word in text.split(",")],
-                        default=[10, 1_000, 10_000])
-    parser.add_argument("--idle-connections", type=int, default=10_000)
+def add_load_arguments(parser, connections):
+    parser.add_argument("--connections", type=lambda text: [int(word) for word in text.split(",")], default=connections)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--warm-up", type=float, default=1)
     parser.add_argument("--size", type=int, default=64)
+
+
+def main():
+    parser = harness.arguments(__doc__, rounds=5)
+    add_load_arguments(parser, [10, 1_000, 10_000])
+    parser.add_argument("--idle-connections", type=int, default=10_000)
     parser.add_argument("--only", choices=["speed", "memory"])
     args = parser.parse_args()
     harness.raise_open_files()

@@ -227,6 +227,11 @@ def median(values):
     return statistics.median(values) if values else None
 
 
+def median_ratio(ours, theirs, key):
+    """Of the ratios, not of the figures: what slows the machine for a while slows both sides of a round."""
+    return median(a[key] / b[key] for a, b in zip(ours, theirs) if a.get(key) is not None and b.get(key))
+
+
 def interleaved(rounds, variants):
     """Runs {name: function} A B A B ... and returns {name: [results]}: a drift of the machine meets all alike."""
     results = {name: [] for name in variants}

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The echo server as one writes it by hand with libev: a callback for each connection, no fiber. What Weft's own is held
 // against (bench/echo_peers.py).
-#include <arpa/inet.h>
 #include <ev.h>
-#include <netinet/tcp.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
+
+#include "bench/peers/echo_server.hpp"
 
 namespace {
 
@@ -66,22 +64,8 @@ void on_connection(struct ev_loop* loop, ev_io* io, int) {
 }  // namespace
 
 int main() {
-  rlimit files{};
-  getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  auto* name = reinterpret_cast<sockaddr*>(&at);
-  if (bind(listener, name, size) != 0 || listen(listener, 16384) != 0 || getsockname(listener, name, &size) != 0)
-    return 1;
-  std::printf("listening on %d\n", ntohs(at.sin_port));
-  std::fflush(stdout);
+  const int listener = peers::start_listening();
+  if (listener < 0) return 1;
   struct ev_loop* loop = ev_default_loop(unsigned{EVFLAG_NOENV} | unsigned{EVBACKEND_EPOLL});
   ev_io accepting;
   ev_io_init(&accepting, on_connection, listener, EV_READ);
