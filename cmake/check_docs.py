@@ -33,8 +33,8 @@ def links():
 
 def guide_names():
     """The names in the columns *Weft* and the headers in brackets."""
-    headers = {path.name: path.read_text() for path in (ROOT / "include/weft").glob("*.hpp")}
-    code = re.sub(r"//[^\n]*", "", "\n".join(headers.values()))
+    headers = ROOT / "include/weft"
+    code = re.sub(r"//[^\n]*", "", "\n".join(path.read_text() for path in headers.rglob("*.hpp")))
     known = set(re.findall(r"\w+", code))
     for number, line in enumerate((ROOT / "docs/guide.md").read_text().splitlines(), 1):
         cells = line.split("|")
@@ -44,7 +44,7 @@ def guide_names():
             if not set(name.split("::")) <= known:
                 yield f"docs/guide.md:{number}: no public header has {name}"
         for name in re.findall(r"\[(\w+\.hpp)\]", line):
-            if name not in headers:
+            if not (headers / name).exists():
                 yield f"docs/guide.md:{number}: there is no {name}"
 
 

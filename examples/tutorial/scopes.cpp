@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // docs/tutorial.md: fibers that end with a block, and what is a fiber's own.
+#include <algorithm>
 #include <cstdio>
 #include <stdexcept>
 #include <string>
@@ -42,6 +43,25 @@ void one_fails() {
 }
 // [end failure]
 
+// [pool]
+void at_most_three() {
+  weft::pool pool(3);
+  int inside = 0, most = 0;
+  for (int i = 0; i < 10; ++i) {
+    pool.spawn([&] {  // waits here while three are inside
+      most = std::max(most, ++inside);
+      weft::this_fiber::yield();
+      --inside;
+    });
+  }
+  pool.join();
+  std::printf("at most %d at once, and squares:", most);
+  for (const int square : pool.imap([](int n) { return n * n; }, std::vector{1, 2, 3, 4, 5}))
+    std::printf(" %d", square);
+  std::puts("");
+}
+// [end pool]
+
 // [context]
 weft::context_variable<std::string> request("none");
 weft::local<int> steps;
@@ -61,5 +81,6 @@ void own_and_inherited() {
 int main() {
   best_price();
   one_fails();
+  at_most_three();
   own_and_inherited();
 }
