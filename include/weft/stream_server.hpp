@@ -10,9 +10,11 @@
 #include <stop_token>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "weft/address.hpp"
 #include "weft/fiber.hpp"
+#include "weft/hub.hpp"
 #include "weft/listener.hpp"
 #include "weft/stream_socket.hpp"
 
@@ -29,6 +31,10 @@ struct server_options {
   /// the longest one.
   std::chrono::nanoseconds first_back_off = std::chrono::milliseconds(10);
   std::chrono::nanoseconds longest_back_off = std::chrono::seconds(1);
+  /// Where connections are accepted and served: one listener on each of these hubs, all at the same port, among which the
+  /// kernel spreads what comes (SO_REUSEPORT); one that was taken over, or is a Unix socket's, they share. None: on the hub
+  /// that calls `start`. The limit is that of all together.
+  std::vector<hub> hubs{};
   /// How the fibers of the connections are made.
   fiber_attributes fibers{.name = "connection"};
   /// Told of every exception that leaves a handler, and of each back-off. It may not throw. None: a line on standard error,
@@ -52,7 +58,8 @@ struct server_options {
 /// Blocking  `serve`, `join` and `stop` suspend; `start` does not.
 /// Order     Connections are accepted in the order of their coming and begin to be served in that order.
 /// Cancel    A cancelled `serve` stops the server, without grace. `stop` cancels handlers by `cancelled`.
-/// Threads   All calls from any fiber of any thread, but the destructor. Fibers run on the hub that called `start`.
+/// Threads   All calls from any fiber of any thread, but the destructor. Fibers run on the hub that called `start`, or on those
+///           of the options.
 /// Lifetime  Destruction stops it without grace. A handler may stop its server, but not destroy it.
 /// Cost      A connection: accept4, one fiber, one close.
 class stream_server {
@@ -62,11 +69,10 @@ class stream_server {
   template <class Handler>
   stream_server(const address& at, Handler&& handler, const server_options& options = {},
                 const listen_options& listening = {})
-      : stream_server(listener(at, listening), std::forward<Handler>(handler), options) {}
+      : stream_server(at, wrap(std::forward<Handler>(handler)), takes_address<Handler>, options, listening) {}
   template <class Handler>
   stream_server(listener from, Handler&& handler, const server_options& options = {})
-      : stream_server(std::move(from), wrap(std::forward<Handler>(handler)),
-                      std::is_invocable_v<std::decay_t<Handler>&, stream_socket, const address&>, options) {}
+      : stream_server(std::move(from), wrap(std::forward<Handler>(handler)), takes_address<Handler>, options) {}
   stream_server(stream_server&&) noexcept;
   stream_server& operator=(stream_server&&) noexcept;
   ~stream_server();
@@ -96,13 +102,17 @@ class stream_server {
   struct state;
 
   template <class Handler>
+  static constexpr bool takes_address = std::is_invocable_v<std::decay_t<Handler>&, stream_socket, const address&>;
+  template <class Handler>
   static handler_function wrap(Handler&& h) {
-    if constexpr (std::is_invocable_v<std::decay_t<Handler>&, stream_socket, const address&>) {
+    if constexpr (takes_address<Handler>) {
       return std::forward<Handler>(h);
     } else {
       return [call = std::forward<Handler>(h)](stream_socket s, const address&) mutable { call(std::move(s)); };
     }
   }
+  stream_server(const address& at, handler_function serve_one, bool wants_address, const server_options& options,
+                const listen_options& listening);
   stream_server(listener from, handler_function serve_one, bool wants_address, const server_options& options);
 
   std::shared_ptr<state> state_;

@@ -19,6 +19,7 @@
 #include "weft/context_snapshot.hpp"
 #include "weft/context_variable.hpp"
 #include "weft/coroutine.hpp"
+#include "weft/datagram_server.hpp"
 #include "weft/datagram_socket.hpp"
 #include "weft/deadline.hpp"
 #include "weft/event.hpp"

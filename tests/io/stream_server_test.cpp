@@ -8,10 +8,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "tests/io/other_hubs.hpp"
 #include "tests/io/support.hpp"
 #include "weft/cancelled.hpp"
 
@@ -256,6 +259,36 @@ TEST(stream_server, serve_ends_with_the_stop_and_when_it_is_cancelled) {
   EXPECT_FALSE(server.running());
   char room[1];
   EXPECT_EQ(c.read_some(room), 0U);
+}
+
+TEST(stream_server, several_hubs_share_a_port) {
+  const other_hubs others(2);
+  for (const bool adopted : {false, true}) {
+    std::mutex lock;
+    std::set<std::thread::id> threads;
+    const auto serve = [&](stream_socket s) {
+      {
+        const std::lock_guard guard(lock);
+        threads.insert(std::this_thread::get_id());
+      }
+      echo(std::move(s));
+    };
+    const server_options options{.hubs = others.hubs};
+    stream_server server =
+        adopted ? stream_server(listener(anywhere), serve, options) : stream_server(anywhere, serve, options);
+    server.start();
+    const auto all_have_served = [&] {
+      stream_socket c = client_of(server);
+      EXPECT_TRUE(is_served(c));
+      const std::lock_guard guard(lock);
+      EXPECT_EQ(threads.count(std::this_thread::get_id()), 0U);
+      return threads.size() >= (adopted ? 1U : 2U);
+    };
+    EXPECT_TRUE(eventually(all_have_served));
+    EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
+    EXPECT_TRUE(server.stop(10s));
+    EXPECT_EQ(failure([&] { client_of(server); }), std::error_code(EBADF, std::system_category()));
+  }
 }
 
 TEST(stream_server, destruction_stops_without_grace) {
