@@ -8,6 +8,7 @@
 #include <mutex>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include "base/syscall.hpp"
 #include "core/fork.hpp"
@@ -201,7 +202,8 @@ void signal_source::forget_after_fork() noexcept {
       s->entries_[signum] = nullptr;
       if (--table[signum].subscribers == 0) put_back(signum);
     }
-    s->close_pipe();
+    // Not as `close_pipe`: the epoll that the watches know of is still the parent's, and what waits is the parent's.
+    for (int* fd : {&s->read_fd_, &s->write_fd_}) base::raw_syscall(SYS_close, std::exchange(*fd, -1));
   }
   sources = nullptr;
 }
