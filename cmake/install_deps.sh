@@ -10,6 +10,7 @@ weft_packages() {
                 libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev ;;
     test) echo clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev binutils procps gdb linux-perf \
                python3 libpython3.11-testsuite memcached tinyproxy stunnel4 curl mariadb-server mariadb-client openssl ;;
+    nightly) echo chromium chromium-driver ;;
     demo) echo python3 procps ;;
     bench) echo python3 golang-go libboost-fiber-dev ;;
     *) echo "weft: no group of packages is called '$1'" >&2; return 2 ;;

@@ -56,7 +56,9 @@ step() {
 
 # shellcheck source=cmake/install_deps.sh
 . cmake/install_deps.sh
-if ! weft_install_deps build test; then
+groups=(build test)
+[ $nightly = 0 ] || groups+=(nightly)
+if ! weft_install_deps "${groups[@]}"; then
   failed=1
   finish
 fi
