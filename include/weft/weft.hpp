@@ -29,6 +29,7 @@
 #include "weft/fiber.hpp"
 #include "weft/fiber_attributes.hpp"
 #include "weft/fiber_executor.hpp"
+#include "weft/file.hpp"
 #include "weft/fork.hpp"
 #include "weft/future.hpp"
 #include "weft/group.hpp"
