@@ -9,6 +9,7 @@
 #include "weft/basic_writer.hpp"
 #include "weft/broadcast.hpp"
 #include "weft/buffer.hpp"
+#include "weft/c.h"
 #include "weft/cancel_on_stop.hpp"
 #include "weft/cancel_scope.hpp"
 #include "weft/cancelled.hpp"
