@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "weft/channel.hpp"
+#include "weft/deadline.hpp"
+#include "weft/detail/stage.hpp"
+#include "weft/detail/stream_fibers.hpp"
+#include "weft/detail/stream_flow.hpp"
+#include "weft/detail/stream_time.hpp"
+#include "weft/detail/taking_iterator.hpp"
+
+namespace weft {
+
+/// One run of a stream: gives its values out, one by one. From `stream::open`.
+///
+/// Blocking  `next` suspends as long as the stages have to wait.
+/// Timeout   When @p by has passed `next` gives nothing, `ended` is false, and the run goes on with the next call.
+/// Cancel    `next` is a cancellation point where its stages are. An exception that leaves it, a cancellation too, ends the
+///           run. Destroying the run cancels what its stages have running and waits for its end.
+/// Threads   For one fiber at a time.
+template <class T>
+class stream_run {
+ public:
+  using value_type = T;
+  explicit stream_run(detail::run_of<T> run) noexcept : from_(std::move(run)) {}
+
+  /// @return the next value; nothing at the end, or when @p by has passed
+  /// @throws what a stage throws
+  [[nodiscard]] std::optional<T> next(deadline by = deadline::never()) {
+    std::optional<T> value;
+    from_.pull(value, by);
+    return value;
+  }
+  /// Whether no value will come any more.
+  bool ended() const noexcept { return from_.stopped(); }
+
+  auto begin() { return detail::taking_iterator<T, stream_run, &stream_run::next>(*this); }
+  static constexpr std::default_sentinel_t end() noexcept { return {}; }
+
+ private:
+  detail::upstream<T> from_;
+};
+
+/// Values that come one after the other, and what is to be done with them: reactive streams, for fibers.
+///
+/// A stream is a recipe: nothing happens until somebody consumes it (`collect`, `for_each`, `open`, a range-for), and each
+/// time begins anew. For work that changes hands and no more use a `channel`; a stream can be made of one and end in one.
+/// streams.hpp has what streams are made of.
+///
+///     auto lines = weft::streams::from(log_channel)
+///                      .filter([](const line& l) { return l.bad(); })
+///                      .debounce(100ms)
+///                      .take(10)
+///                      .collect();
+///
+/// The consumer pulls each value through all stages, in its own fiber; the stages that do several things at once (merge,
+/// prefetch, map_unordered, flat_map of several) run fibers of their own, which end with the run. So nothing runs ahead of
+/// its consumer by more than the capacity that a stage was given: back-pressure needs no further word.
+///
+/// Blocking  A consumer suspends while no value is there. A stage's function may wait.
+/// Order     Values keep their order, but where several sources run at once.
+/// Timeout   The stages that know time (debounce, throttle, sample, timeout, buffer) read the clock when they are pulled.
+/// Cancel    A consumer that is cancelled, or that stops early (`take`, `first`, leaving a loop), ends the run: the fibers
+///           of its stages are cancelled and have ended when it goes on.
+/// Errors    An exception of a source or of a stage's function travels to the consumer, through `retry` and `on_error`, and
+///           ends the run. Those two let `cancelled` and `timeout_expired` pass: that is for who consumes.
+/// Threads   A stream is a value that may be copied and opened by several fibers; its functions are shared by all its runs.
+///           T moves without throwing where it goes through a channel.
+/// Lifetime  A channel, a broadcast and what functions refer to outlive the runs.
+/// Cost      One virtual call for each stage and value; opening allocates each stage once.
+template <class T>
+class stream {
+  struct none {};
+
+ public:
+  using value_type = T;
+  using recipe = std::function<detail::run_of<T>()>;
+
+  /// @param make  begins a run; called once for each
+  explicit stream(recipe make) : make_(std::make_shared<const recipe>(std::move(make))) {}
+
+  /// Begins a run.
+  stream_run<T> open() const { return stream_run<T>(begin_run()); }
+  detail::run_of<T> begin_run() const { return (*make_)(); }
+
+  // -- each value
+
+  /// @p f of each value.
+  template <std::invocable<T> F>
+  auto map(F f) const {
+    using result = std::remove_cvref_t<std::invoke_result_t<F&, T>>;
+    return then<result>([f = std::move(f)](auto& from, none&, std::optional<result>& out, deadline by) mutable {
+      std::optional<T> value;
+      const detail::pulled got = from.pull(value, by);
+      if (got == detail::pulled::value) out.emplace(std::invoke(f, *std::move(value)));
+      return got;
+    });
+  }
+
+  /// Those for which @p keep says true.
+  template <std::predicate<const T&> F>
+  stream filter(F keep) const {
+    return then<T>([keep = std::move(keep)](auto& from, none&, std::optional<T>& out, deadline by) mutable {
+      for (;;) {
+        const detail::pulled got = from.pull(out, by);
+        if (got != detail::pulled::value || std::invoke(keep, std::as_const(*out))) return got;
+        out.reset();
+      }
+    });
+  }
+
+  /// Each as it is, once @p f has seen it.
+  template <std::invocable<const T&> F>
+  stream tap(F f) const {
+    return then<T>([f = std::move(f)](auto& from, none&, std::optional<T>& out, deadline by) mutable {
+      const detail::pulled got = from.pull(out, by);
+      if (got == detail::pulled::value) std::invoke(f, std::as_const(*out));
+      return got;
+    });
+  }
+
+  /// What has come of @p initial and the values so far: f(initial, v1), f(f(initial, v1), v2) and so on.
+  template <std::copy_constructible A, class F>
+  stream<A> scan(A initial, F f) const {
+    return then<A>(
+        [f = std::move(f)](auto& from, A& sum, std::optional<A>& out, deadline by) mutable {
+          std::optional<T> value;
+          const detail::pulled got = from.pull(value, by);
+          if (got == detail::pulled::value) {
+            sum = std::invoke(f, std::move(sum), *std::move(value));
+            out.emplace(sum);
+          }
+          return got;
+        },
+        std::move(initial));
+  }
+
+  /// The values of the streams that @p f makes of each value, one stream after the other; with @p concurrency up to so many
+  /// at once, each in a fiber of its own, and their values as they come.
+  template <std::invocable<T> F>
+  auto flat_map(F f, std::size_t concurrency = 1) const {
+    return detail::flat_map(*this, std::move(f), concurrency);
+  }
+
+  /// As `map`, with up to @p concurrency calls at once, each in a fiber of its own: results as they come.
+  template <std::invocable<T> F>
+  auto map_unordered(F f, std::size_t concurrency) const {
+    return detail::map_unordered(*this, std::move(f), concurrency);
+  }
+
+  /// The values of the stream that @p f makes of the newest value: the next value cancels the stream of the one before.
+  template <std::invocable<T> F>
+  auto switch_map(F f) const {
+    return detail::switch_map(*this, std::move(f));
+  }
+
+  // -- some of them
+
+  /// The first @p count. What comes before is stopped with the last of them.
+  stream take(std::size_t count) const {
+    return then<T>(
+        [](auto& from, std::size_t& left, std::optional<T>& out, deadline by) {
+          if (left == 0) from.stop();
+          const detail::pulled got = from.pull(out, by);
+          if (got == detail::pulled::value && --left == 0) from.stop();
+          return got;
+        },
+        count);
+  }
+
+  /// Those before the first for which @p go_on says false.
+  template <std::predicate<const T&> F>
+  stream take_while(F go_on) const {
+    return then<T>([go_on = std::move(go_on)](auto& from, none&, std::optional<T>& out, deadline by) mutable {
+      const detail::pulled got = from.pull(out, by);
+      if (got != detail::pulled::value || std::invoke(go_on, std::as_const(*out))) return got;
+      out.reset();
+      from.stop();
+      return detail::pulled::end;
+    });
+  }
+
+  /// All but the first @p count.
+  stream skip(std::size_t count) const {
+    return then<T>(
+        [](auto& from, std::size_t& left, std::optional<T>& out, deadline by) {
+          for (;; --left, out.reset()) {
+            const detail::pulled got = from.pull(out, by);
+            if (got != detail::pulled::value || left == 0) return got;
+          }
+        },
+        count);
+  }
+
+  /// Those from the first on for which @p drop says false.
+  template <std::predicate<const T&> F>
+  stream skip_while(F drop) const {
+    return then<T>(
+        [drop = std::move(drop)](auto& from, bool& begun, std::optional<T>& out, deadline by) mutable {
+          for (;; out.reset()) {
+            const detail::pulled got = from.pull(out, by);
+            if (got != detail::pulled::value || begun) return got;
+            begun = !std::invoke(drop, std::as_const(*out));
+            if (begun) return got;
+          }
+        },
+        false);
+  }
+
+  /// Each that was not there before in this run. Remembers all of them: T has a std::hash and ==.
+  stream distinct() const {
+    return then<T>(
+        [](auto& from, std::unordered_set<T>& known, std::optional<T>& out, deadline by) {
+          for (;; out.reset()) {
+            const detail::pulled got = from.pull(out, by);
+            if (got != detail::pulled::value || known.insert(*out).second) return got;
+          }
+        },
+        std::unordered_set<T>());
+  }
+
+  /// Each that differs from the one before.
+  stream distinct_until_changed() const requires std::equality_comparable<T> {
+    return then<T>(
+        [](auto& from, std::optional<T>& last, std::optional<T>& out, deadline by) {
+          for (;; out.reset()) {
+            const detail::pulled got = from.pull(out, by);
+            if (got != detail::pulled::value) return got;
+            if (last.has_value() && *last == *out) continue;
+            last.reset();
+            last.emplace(*out);
+            return got;
+          }
+        },
+        std::optional<T>());
+  }
+
+  // -- several together
+
+  /// The values in lists of @p count; the last one may be shorter. With @p span a list is given out, too, once so much time
+  /// has passed since its first value came.
+  stream<std::vector<T>> buffer(std::size_t count,
+                                deadline::clock::duration span = deadline::clock::duration::max()) const {
+    return detail::buffer(*this, count, span);
+  }
+
+  /// The values in streams of @p count, to be consumed one after the other while they come; what is left of one is skipped
+  /// when the next is asked for.
+  stream<stream> window(std::size_t count) const { return detail::window(*this, count); }
+
+  /// All values of this stream, then those of @p next.
+  stream concat(stream next) const { return detail::concat(*this, std::move(next)); }
+
+  /// The values of all, as they come: each runs in a fiber of its own. Ends when all have ended.
+  template <std::same_as<stream>... Others>
+  stream merge(Others... others) const {
+    return detail::merge(std::vector<stream>{*this, std::move(others)...});
+  }
+
+  /// All values, and then @p times more all over again: each time is a run of its own.
+  stream repeat(std::size_t times) const { return detail::repeat(*this, times + 1); }
+
+  /// Pairs of one value of each. Ends with the shorter one.
+  template <class U>
+  stream<std::pair<T, U>> zip(stream<U> other) const {
+    return detail::zip(*this, std::move(other));
+  }
+
+  /// For each value of either a pair of the last ones of both, once both have given one. Ends when both have ended.
+  template <class U>
+  stream<std::pair<T, U>> combine_latest(stream<U> other) const {
+    return detail::combine_latest(*this, std::move(other));
+  }
+
+  /// The same values; what comes before runs in a fiber of its own and up to @p count values ahead.
+  stream prefetch(std::size_t count) const { return detail::prefetch(*this, count); }
+
+  // -- time
+
+  /// A value once no other has come for @p quiet; at the end at once.
+  stream debounce(deadline::clock::duration quiet) const { return detail::debounce(*this, quiet); }
+
+  /// A value, and then none before @p pause is over: what comes in between is lost.
+  stream throttle(deadline::clock::duration pause) const { return detail::throttle(*this, pause); }
+
+  /// The last value of each @p period in which one came; at the end what is left.
+  stream sample(deadline::clock::duration period) const { return detail::sample(*this, period); }
+
+  /// Fails with std::system_error (timed_out) when the consumer has waited @p limit for a value.
+  stream timeout(deadline::clock::duration limit) const { return detail::timeout(*this, limit); }
+
+  // -- errors
+
+  /// Begins anew when it fails, up to @p times, each time after @p pause. Values given out before are not taken back.
+  stream retry(std::size_t times, deadline::clock::duration pause = {}) const {
+    return detail::retry(*this, times, pause);
+  }
+
+  /// Goes on with the stream that @p f makes of the error (a std::exception_ptr) when this one fails.
+  template <std::invocable<std::exception_ptr> F>
+  stream on_error(F f) const {
+    return detail::on_error(*this, std::move(f));
+  }
+
+  // -- consuming: each of these is a run in the calling fiber
+
+  /// Calls @p f with each value.
+  template <std::invocable<T> F>
+  void for_each(F f) const {
+    auto run = open();
+    while (std::optional<T> value = run.next()) std::invoke(f, *std::move(value));
+  }
+
+  std::vector<T> collect() const {
+    std::vector<T> all;
+    for_each([&](T value) { all.push_back(std::move(value)); });
+    return all;
+  }
+
+  /// f(f(initial, v1), v2) and so on, of all values: what Rx calls reduce.
+  template <class A, class F>
+  A fold(A initial, F f) const {
+    for_each([&](T value) { initial = std::invoke(f, std::move(initial), std::move(value)); });
+    return initial;
+  }
+
+  std::size_t count() const {
+    std::size_t n = 0;
+    for_each([&](const T&) { ++n; });
+    return n;
+  }
+
+  /// The first value; what comes before is stopped then. Nothing if there is none, or when @p by has passed.
+  std::optional<T> first(deadline by = deadline::never()) const { return open().next(by); }
+
+  /// Sends each value to @p to, until that is closed. Does not close it.
+  /// @return whether all were sent
+  bool send_to(channel<T>& to) const {
+    auto run = open();
+    while (std::optional<T> value = run.next()) {
+      if (!to.send(*std::move(value))) return false;
+    }
+    return true;
+  }
+
+ private:
+  // A stage behind this one: `step(upstream, state, out, by)`. All runs share the step; each has a copy of the state.
+  template <class U, class Step, class State = none>
+  stream<U> then(Step step, State fresh = {}) const {
+    return stream<U>([self = *this, shared = std::make_shared<Step>(std::move(step)), fresh = std::move(fresh)] {
+      return detail::make_stage<U>([from = detail::upstream<T>(self.begin_run()), shared, state = fresh](
+                                       auto& out, deadline by) mutable { return (*shared)(from, state, out, by); });
+    });
+  }
+
+  std::shared_ptr<const recipe> make_;
+};
+
+}  // namespace weft

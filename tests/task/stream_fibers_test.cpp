@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+// The stages of streams that run fibers of their own, and the end of all of them.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "task/numbers.hpp"
+#include "weft/cancelled.hpp"
+#include "weft/channel.hpp"
+#include "weft/fiber.hpp"
+#include "weft/stream.hpp"
+#include "weft/streams.hpp"
+#include "weft/task_cancelled.hpp"
+
+using namespace std::chrono_literals;
+
+namespace weft {
+namespace {
+
+using std::vector;
+using namespace test;
+
+void settle() {
+  for (int i = 0; i < 8; ++i) this_fiber::yield();
+}
+
+TEST(stream_fibers, merge_takes_values_as_they_come) {
+  channel<int> a(1), b(1);
+  auto run = streams::from(a).merge(streams::from(b)).open();
+  EXPECT_TRUE(b.send(1));
+  EXPECT_EQ(run.next(), 1);
+  EXPECT_TRUE(a.send(2));
+  EXPECT_EQ(run.next(), 2);
+  EXPECT_EQ(run.next(0s), std::nullopt);
+  a.close();
+  EXPECT_TRUE(b.send(3));
+  EXPECT_EQ(run.next(), 3);
+  b.close();
+  EXPECT_EQ(run.next(), std::nullopt);
+  EXPECT_EQ(numbers(100).merge(numbers(100), numbers(100)).fold(0, std::plus<>()), 3 * 5050);
+}
+
+TEST(stream_fibers, one_that_fails_ends_all) {
+  channel<int> quiet(0);
+  const auto s = streams::from(quiet).merge(failing(1, std::make_shared<int>(1)));
+  EXPECT_THROW((void)s.collect(), std::runtime_error);
+  EXPECT_FALSE(quiet.try_send(1)) << "nobody receives there any more";
+}
+
+TEST(stream_fibers, prefetch_runs_ahead_by_so_much_and_no_more) {
+  int made = 0;
+  auto run = numbers(100).tap([&](int) { ++made; }).prefetch(3).open();
+  EXPECT_EQ(run.next(), 1);
+  settle();
+  EXPECT_EQ(made, 5) << "one taken, three in store, one in hand";
+  EXPECT_EQ(run.next(), 2);
+  settle();
+  EXPECT_EQ(made, 6);
+}
+
+TEST(stream_fibers, map_unordered_and_flat_map_work_on_several_at_once) {
+  channel<int> gate(0);
+  int inside = 0, most = 0;
+  const auto slow = [&](int i) {
+    most = std::max(most, ++inside);
+    (void)gate.receive();
+    --inside;
+    return i;
+  };
+  const auto open_gate = [&] {
+    return spawn([&] {
+      for (int i = 0; i < 9; ++i) {
+        settle();
+        EXPECT_TRUE(gate.send(0));
+      }
+    });
+  };
+  const fiber f = open_gate();
+  EXPECT_EQ(numbers(9).map_unordered(slow, 3).fold(0, std::plus<>()), 45);
+  f.join();
+  EXPECT_EQ(most, 3);
+  most = 0;
+  const fiber g = open_gate();
+  EXPECT_EQ(numbers(9).flat_map([&](int i) { return streams::from(vector{i}).map(slow); }, 4).fold(0, std::plus<>()),
+            45);
+  g.join();
+  EXPECT_EQ(most, 4);
+}
+
+TEST(stream_fibers, an_error_in_one_of_several) {
+  const auto bad = [](int i) {
+    if (i == 5) throw std::runtime_error("five");
+    return i;
+  };
+  EXPECT_THROW((void)numbers(100).map_unordered(bad, 4).collect(), std::runtime_error);
+  EXPECT_EQ(numbers(4).map_unordered(bad, 4).count(), 4u);
+  const auto gives_up = [](int) -> int { throw cancelled(); };
+  EXPECT_THROW((void)numbers(100).map_unordered(gives_up, 4).collect(), task_cancelled)
+      << "the consumer is not cancelled";
+}
+
+TEST(stream_fibers, switch_map_follows_the_newest) {
+  channel<int> choice(1), one(0), two(0);
+  const auto s = streams::from(choice).switch_map([&](int i) { return streams::from(i == 1 ? one : two); });
+  {
+    auto run = s.open();
+    EXPECT_TRUE(choice.send(1));
+    settle();
+    EXPECT_TRUE(one.try_send(10));
+    EXPECT_EQ(run.next(), 10);
+    EXPECT_TRUE(choice.send(2));
+    settle();
+    EXPECT_FALSE(one.try_send(11)) << "nobody follows it any more";
+    EXPECT_TRUE(two.try_send(20));
+    EXPECT_EQ(run.next(), 20);
+    choice.close();
+    settle();
+    EXPECT_TRUE(two.try_send(21)) << "the last one is followed to its end";
+    EXPECT_EQ(run.next(), 21);
+  }
+  EXPECT_FALSE(two.try_send(22)) << "ended with the run";
+  two.close();
+  EXPECT_EQ(s.count(), 0u);
+  EXPECT_THROW((void)numbers(1).switch_map([](int) { return failing(0, std::make_shared<int>(1)); }).count(),
+               std::runtime_error);
+}
+
+TEST(stream_fibers, combine_latest) {
+  channel<int> a(0);
+  channel<std::string> b(0);
+  auto run = streams::from(a).combine_latest(streams::from(b)).open();
+  using both = std::pair<int, std::string>;
+  EXPECT_TRUE(a.send(1));
+  EXPECT_EQ(run.next(0s), std::nullopt) << "only one side has a value";
+  EXPECT_TRUE(b.send("x"));
+  EXPECT_EQ(run.next(), (both{1, "x"}));
+  EXPECT_TRUE(a.send(2));
+  EXPECT_EQ(run.next(), (both{2, "x"}));
+  a.close();
+  EXPECT_TRUE(b.send("y"));
+  EXPECT_EQ(run.next(), (both{2, "y"}));
+  b.close();
+  EXPECT_EQ(run.next(), std::nullopt);
+  EXPECT_TRUE(run.ended());
+}
+
+// Each stage that waits, cancelled where it waits: its source is let go.
+TEST(stream_fibers, every_stage_can_be_cancelled) {
+  using recipe = std::function<stream<int>(const stream<int>&)>;
+  const auto same = [](int i) { return i; };
+  const auto inner = [](int) { return streams::never<int>(); };
+  const recipe all[] = {
+      [&](auto& s) { return s.map(same); },
+      [](auto& s) { return s.filter([](int) { return true; }); },
+      [](auto& s) { return s.tap([](int) {}); },
+      [](auto& s) { return s.scan(0, std::plus<>()); },
+      [](auto& s) { return s.take(1); },
+      [](auto& s) { return s.skip(1).distinct().distinct_until_changed(); },
+      [](auto& s) { return s.take_while([](int) { return true; }); },
+      [](auto& s) { return s.skip_while([](int) { return true; }); },
+      [](auto& s) { return s.buffer(2).map([](const vector<int>& v) { return v.front(); }); },
+      [](auto& s) { return s.buffer(2, 1h).map([](const vector<int>& v) { return v.front(); }); },
+      [](auto& s) { return s.window(2).flat_map([](const stream<int>& w) { return w; }); },
+      [](auto& s) { return numbers(1).take(0).concat(s); },
+      [](auto& s) { return s.repeat(3); },
+      [](auto& s) { return s.merge(streams::never<int>()); },
+      [](auto& s) { return numbers(5).zip(s).map([](const auto& p) { return p.second; }); },
+      [](auto& s) { return s.combine_latest(s).map([](const auto& p) { return p.second; }); },
+      [](auto& s) { return s.prefetch(2); },
+      [&](auto& s) { return s.map_unordered(same, 2); },
+      [&](auto& s) { return s.flat_map(inner, 2); },
+      [&](auto& s) { return s.flat_map(inner); },
+      [&](auto& s) { return s.switch_map(inner); },
+      [](auto& s) { return s.debounce(1h); },
+      [](auto& s) { return s.throttle(1h); },
+      [](auto& s) { return s.sample(1h); },
+      [](auto& s) { return s.timeout(1h); },
+      [](auto& s) { return s.retry(3, 1h); },
+      [&](auto& s) { return s.on_error([&](auto&&) { return streams::empty<int>(); }); },
+      [](auto&) { return streams::interval(1h).map([](auto) { return 1; }); },
+      [](auto& s) { return streams::create<int>([s](auto& emit) { s.for_each(emit); }); },
+  };
+  for (const recipe& make : all) {
+    channel<int> quiet(0);
+    bool finished = false;
+    const fiber consumer = spawn([&] {
+      (void)make(streams::from(quiet)).collect();
+      finished = true;
+    });
+    settle();
+    EXPECT_TRUE(consumer.kill(10s)) << &make - all;
+    EXPECT_FALSE(finished) << &make - all;
+    EXPECT_FALSE(quiet.try_send(1)) << &make - all;
+  }
+}
+
+// A run may be consumed on another hub than the one where it was opened.
+TEST(stream_fibers, a_run_can_be_handed_to_another_thread) {
+  auto run = numbers(200).map_unordered([](int i) { return i; }, 3).prefetch(4).open();
+  int sum = 0;
+  std::atomic<bool> done{false};
+  std::thread other([&] {
+    while (const auto value = run.next()) sum += *value;
+    done = true;
+  });
+  while (!done) this_fiber::sleep_for(50us);
+  other.join();
+  EXPECT_EQ(sum, 200 * 201 / 2);
+}
+
+TEST(stream_fibers, who_stops_early_has_stopped_everything) {
+  channel<int> quiet(0), endless(0);
+  bool unwound = false;
+  struct notes {
+    bool& at;
+    ~notes() { at = true; }
+  };
+  const fiber feeder = spawn([&] {
+    for (int i = 0; endless.send(std::move(i)); ++i) {
+    }
+  });
+  {
+    auto run = streams::from(quiet)
+                   .tap([](int) {})
+                   .merge(streams::from(endless).map([&](int i) {
+                     const notes n{unwound};
+                     if (i == 3) (void)quiet.receive();
+                     return i;
+                   }))
+                   .prefetch(1)
+                   .open();
+    EXPECT_EQ(run.next(), 0);
+    settle();
+    unwound = false;
+  }
+  EXPECT_TRUE(unwound) << "cancelled, and waited for";
+  EXPECT_FALSE(quiet.try_send(1));
+  endless.close();
+  feeder.join();
+}
+
+TEST(stream_fibers, a_cancelled_consumer_ends_the_run) {
+  channel<int> quiet(0);
+  const fiber consumer = spawn([&] { (void)streams::from(quiet).prefetch(2).merge(streams::never<int>()).collect(); });
+  settle();
+  consumer.kill();
+  consumer.join();
+  EXPECT_FALSE(quiet.try_send(1));
+  // And so without fibers in between, through the stages that catch errors.
+  int tried = 0;
+  const fiber plain = spawn([&] {
+    (void)streams::from(quiet)
+        .tap([](int) {})
+        .retry(100)
+        .on_error([&](auto&&) {
+          ++tried;
+          return streams::empty<int>();
+        })
+        .collect();
+  });
+  settle();
+  plain.kill();
+  plain.join();
+  EXPECT_EQ(tried, 0);
+  EXPECT_FALSE(quiet.try_send(1));
+}
+
+TEST(stream_fibers, create_is_for_those_who_push) {
+  int made = 0;
+  const auto s = streams::create<int>([&](auto& emit) {
+    for (int i = 1; i < 1000; ++i) {
+      made = i;
+      emit(i);
+    }
+  });
+  EXPECT_EQ(s.take(3).collect(), (vector{1, 2, 3}));
+  EXPECT_LE(made, 4) << "it waits for who consumes";
+  EXPECT_EQ(s.count(), 999u);
+  EXPECT_THROW((void)streams::create<int>([](auto&) { throw std::runtime_error("body"); }).count(), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace weft
