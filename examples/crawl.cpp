@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Crawls a site from a page on, many pages at once, and says which links are broken:
+// Crawls a site from a page on, many pages at once, and says which links are broken; it follows those that begin with '/'.
 //     crawl [HOST:PORT/PATH] [AT_ONCE]
 // Without an argument it crawls a site of its own, of 1000 pages.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <regex>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 #include <weft/weft.hpp>
 
@@ -65,8 +66,12 @@ class crawler {
       return;
     }
     ++pages_;
-    static const std::regex link("href=\"(/[^\"#]*)");
-    for (std::sregex_iterator at(found.body.begin(), found.body.end(), link), end; at != end; ++at) follow((*at)[1]);
+    constexpr std::string_view before = "href=\"";
+    for (std::size_t at = found.body.find(before); at != found.body.npos; at = found.body.find(before, at)) {
+      at += before.size();
+      const std::string path_there = found.body.substr(at, found.body.find_first_of("\"#", at) - at);
+      if (path_there.rfind('/', 0) == 0) follow(path_there);
+    }
   }
 
   const site from_;
@@ -109,11 +114,15 @@ int main(int argc, char** argv) {
     site from{"127.0.0.1", own.local_address().port()};
     std::string path = "/1";
     if (argc > 1) {
-      std::smatch part;
-      const std::string url = argv[1];
-      if (!std::regex_match(url, part, std::regex("(?:http://)?([^/]+):(\\d{1,5})(/.*)?"))) return usage();
-      from = {part[1], static_cast<std::uint16_t>(std::stoi(part[2]))};
-      path = part[3].matched ? part[3].str() : "/";
+      std::string url = argv[1];
+      if (url.rfind("http://", 0) == 0) url.erase(0, 7);
+      const std::size_t slash = std::min(url.find('/'), url.size());
+      if (slash < url.size()) path = url.substr(slash);
+      const std::size_t colon = url.rfind(':', slash);
+      const int port = colon == url.npos ? 0 : std::atoi(url.c_str() + colon + 1);
+      if (colon == 0 || port < 1 || port > 65535) return usage();
+      from = {url.substr(0, colon), static_cast<std::uint16_t>(port)};
+      if (slash == url.size()) path = "/";
     } else {
       own.start();
     }
