@@ -57,7 +57,7 @@ auto from(S&& source) {
     if constexpr (std::is_lvalue_reference_v<S>) {
       return std::addressof(source);
     } else {
-      return std::make_shared<whole>(std::move(source));
+      return std::make_shared<whole>(std::forward<S>(source));
     }
   }();
   return detail::stream_of<value>([at] {
