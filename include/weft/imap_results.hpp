@@ -56,7 +56,7 @@ class imap_results
         bounded_(max_unread != 0),
         room_(static_cast<std::ptrdiff_t>(max_unread)) {
     reports_.prepare(end_);
-    feeder_ = weft::spawn({.name = "imap"}, [this] { feed(); });
+    feeder_ = weft::spawn({.name = "imap", .on = hub::current()}, [this] { feed(); });
   }
   ~imap_results() {
     const shield until_stopped;

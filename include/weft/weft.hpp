@@ -56,6 +56,7 @@
 #include "weft/readiness.hpp"
 #include "weft/recursive_mutex.hpp"
 #include "weft/resolver.hpp"
+#include "weft/run.hpp"
 #include "weft/scope.hpp"
 #include "weft/select.hpp"
 #include "weft/semaphore.hpp"

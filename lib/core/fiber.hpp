@@ -83,6 +83,7 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   std::uint8_t cancels = 0;        // cancel_bit
   std::uint8_t reason = 0;         // why the last park ended
   wait_kind wait = wait_kind::none;
+  bool serves_hub = false;                   // its watchers' calls: goes with the hub alone
   bool show_stack = false;                   // it runs for a moment only to print where it is parked
   volatile std::uint16_t hooked = 0;         // > 0: inside Weft; not to be preempted
   std::int64_t due = 0;                      // this park's deadline
@@ -116,7 +117,7 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   /// another thread, while such a message runs.
   void retire() noexcept {
     state = fiber_state::unstarted;
-    interruptible = interrupt_pending = cancellable = false;
+    interruptible = interrupt_pending = cancellable = serves_hub = false;
     cancels = 0;
     wait = wait_kind::none;
     hooked = 0;

@@ -21,6 +21,15 @@ struct hub_watch {
   void (*after_poll)(hub& h, bool awake) noexcept;
 };
 
+class hub;
+inline constexpr unsigned max_hubs = 64;
+
+/// Hubs among which new fibers are spread.
+struct hub_set {
+  hub* hubs[max_hubs] = {};
+  unsigned count = 0;
+};
+
 /// A fiber that waits until its hub has nothing else to do; on its stack.
 struct idler {
   waker who;
@@ -70,6 +79,8 @@ class hub {
 
   base::spinlock spare_lock;
   std::atomic<fiber*> spare{nullptr};  // control blocks of this hub for those who spawn here from others
+
+  std::atomic<const hub_set*> placement{nullptr};  // where fibers that this hub's own spawn go; null: here
 
   const hub_watch* watch = nullptr;
   /// Something outside can (@p change 1), or no longer (-1), wake somebody here.

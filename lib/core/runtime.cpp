@@ -21,6 +21,13 @@ constexpr std::uint64_t ids_at_once = 256;
 std::uint32_t load_of(const hub& h) noexcept {
   return h.load.load(std::memory_order_relaxed) + h.arriving.load(std::memory_order_relaxed);
 }
+hub& least_loaded(hub* const* among, unsigned count) noexcept {
+  hub* best = weft_this_hub;
+  for (unsigned i = 0; i < count; ++i) {
+    if (best == nullptr || load_of(*among[i]) < load_of(*best)) best = among[i];
+  }
+  return *best;
+}
 }  // namespace
 
 hub* make_hub() noexcept {
@@ -47,14 +54,9 @@ void drop_last_hub() noexcept {
   hub_count.store(number, std::memory_order_release);
 }
 
-hub& least_loaded_hub() noexcept {
-  hub* best = weft_this_hub;
-  const unsigned count = hub_count.load(std::memory_order_acquire);
-  for (unsigned i = 0; i < count; ++i) {
-    if (best == nullptr || load_of(*hubs[i]) < load_of(*best)) best = hubs[i];
-  }
-  return *best;
-}
+hub& least_loaded_hub() noexcept { return least_loaded(hubs, hub_count.load(std::memory_order_acquire)); }
+
+hub& least_loaded_of(const hub_set& set) noexcept { return least_loaded(set.hubs, set.count); }
 
 void adopt_thread(hub& h, fiber& self) noexcept {
   self.home = &h;

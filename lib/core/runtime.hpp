@@ -5,8 +5,6 @@
 
 namespace weft::core {
 
-inline constexpr unsigned max_hubs = 64;
-
 /// The hubs of this process, in order of their making. Grows only; a fork's child starts again from none.
 extern hub* hubs[max_hubs];
 extern std::atomic<unsigned> hub_count;
@@ -19,6 +17,9 @@ void drop_last_hub() noexcept;
 
 /// The hub with the fewest fibers; the calling thread's own among equals.
 hub& least_loaded_hub() noexcept;
+
+/// The one of @p set with the fewest; the calling thread's own among equals.
+hub& least_loaded_of(const hub_set& set) noexcept;
 
 /// Makes the calling OS thread the one that runs @p h, and what it runs now the hub's first fiber, @p self.
 void adopt_thread(hub& h, fiber& self) noexcept;

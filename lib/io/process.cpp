@@ -234,7 +234,7 @@ void process::state::watch_here() {
   if (std::find(watched_on_.begin(), watched_on_.end(), here) != watched_on_.end()) return;
   watched_on_.push_back(here);
   try {
-    spawn({.name = "process"}, [self = shared_from_this()] {
+    spawn({.name = "process", .on = here}, [self = shared_from_this()] {
       while (!self->over()) self->wait_for_end(deadline::never());
     });
   } catch (...) {

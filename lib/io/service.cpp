@@ -12,7 +12,7 @@ void service::start() {
   for (std::size_t i = 0; i < count; ++i) {
     loops_.take_place();
     try {
-      spawn({.name = name_, .on = options.hubs.empty() ? hub() : options.hubs[i]},
+      spawn({.name = name_, .on = options.hubs.empty() ? hub::current() : options.hubs[i]},
             [self = shared_from_this(), i] { self->loop(i); });
     } catch (...) {
       loops_.give_place_back();

@@ -48,7 +48,9 @@ class [[gnu::visibility("hidden")]] service : public std::enable_shared_from_thi
   /// Has a fiber of this hub call @p handle, for which there is a place already. What it throws is reported.
   template <class Handle>
   void begin(Handle handle) {
-    spawn(options.fibers, [self = shared_from_this(), handle = std::move(handle)]() mutable {
+    fiber_attributes attributes = options.fibers;
+    if (!attributes.on) attributes.on = hub::current();
+    spawn(attributes, [self = shared_from_this(), handle = std::move(handle)]() mutable {
       self->run([](void* h) { (*static_cast<Handle*>(h))(); }, &handle);
     });
   }

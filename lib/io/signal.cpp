@@ -61,7 +61,7 @@ class [[gnu::visibility("hidden")]] signal_handler::state {
  public:
   state(int signum, function call)
       : call_(std::make_shared<const function>(std::move(call))), watcher_(signum, [this](const siginfo_t& info) {
-          spawn({.name = "signal"}, [call = call_, info]() noexcept { (*call)(info); });
+          spawn({.name = "signal", .on = hub::current()}, [call = call_, info]() noexcept { (*call)(info); });
         }) {
     watcher_.start();
   }

@@ -82,9 +82,10 @@ void watch_engine::enqueue(watch_state& s, bool in_event) noexcept {
   }
 }
 
-void watch_engine::add_worker() { spawn({.name = "watchers"}, work, this); }
+void watch_engine::add_worker() { spawn({.name = "watchers", .on = hub(&hub_)}, work, this); }
 
 void watch_engine::work(watch_engine* e) {
+  core::self().serves_hub = true;
   while (!e->gone_) {
     watch_state* const s = e->due_.pop_front();
     if (s != nullptr) {

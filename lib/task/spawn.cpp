@@ -87,9 +87,18 @@ namespace weft::detail {
 
 using namespace task_layer;  // NOLINT(google-build-using-namespace): this file is its interface
 
+namespace {
+// Where a new fiber goes that was not placed.
+core::hub& place() {
+  core::hub& mine = core::local_hub();
+  const core::hub_set* const among = mine.placement.load(std::memory_order_relaxed);
+  return among == nullptr ? mine : core::least_loaded_of(*among);
+}
+}  // namespace
+
 core::fiber* allocate_fiber(std::size_t size, std::size_t align, void** body, void (*run)(void*) noexcept,
                             core::hub* on) {
-  core::hub& h = on != nullptr ? *on : core::local_hub();
+  core::hub& h = on != nullptr ? *on : place();
   task_block* const b = take_block(h);
   if (b == nullptr) throw std::bad_alloc();
   if (size <= sizeof b->inplace && align <= 16) {

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "weft/thread_pool.hpp"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <mutex>
 #include <new>
@@ -11,6 +8,7 @@
 
 #include "base/cpus.hpp"
 #include "core/fork.hpp"
+#include "task/real_thread.hpp"
 #include "weft/offload.hpp"
 #include "weft/std_future.hpp"
 
@@ -50,36 +48,6 @@ namespace {
 
 std::size_t processors() noexcept { return base::usable_cpus(); }
 
-// Signals are for the program's threads: the new thread starts with all of them blocked.
-class signals_blocked {
- public:
-  signals_blocked() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old_);
-  }
-  signals_blocked(const signals_blocked&) = delete;
-  signals_blocked& operator=(const signals_blocked&) = delete;
-  ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &old_, nullptr); }
-
- private:
-  sigset_t old_;
-};
-
-int make_thread(const thread_pool_options& options, void* (*run)(void*), void* argument) noexcept {
-  pthread_attr_t attributes;
-  if (const int error = pthread_attr_init(&attributes); error != 0) return error;
-  int error = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  if (error == 0 && options.stack_size != 0) error = pthread_attr_setstacksize(&attributes, options.stack_size);
-  if (error == 0) {
-    const signals_blocked during;
-    pthread_t made;
-    error = pthread_create(&made, &attributes, run, argument);
-  }
-  pthread_attr_destroy(&attributes);
-  return error;
-}
-
 }  // namespace
 
 thread_pool::thread_pool(const thread_pool_options& options)
@@ -103,7 +71,7 @@ void* thread_pool::thread_main(void* argument) noexcept {
 }
 
 void thread_pool::start_worker(detail::job& first) {
-  const int error = make_thread(options_, thread_main, &first);
+  const int error = task_layer::start_thread(thread_main, &first, options_.stack_size);
   if (error != 0) throw std::system_error(error, std::generic_category(), "weft: no thread for a thread_pool");
 }
 

@@ -116,7 +116,7 @@ void engine::flush_soon() {
   std::error_code ec;
   if (flush(ec, deadline::from_ns(0)) || ec != io_errc::timed_out || flushing_behind_.exchange(true)) return;
   // The peer takes nothing at the moment, perhaps because it wants to be read from first: the caller goes on with that.
-  spawn({.name = "tls flush"}, [self = shared_from_this()] {
+  spawn({.name = "tls flush", .on = hub::current()}, [self = shared_from_this()] {
     std::error_code ignored;
     self->flush(ignored, deadline::never());  // if it fails, the next call finds out
     self->flushing_behind_ = false;

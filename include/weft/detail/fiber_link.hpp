@@ -47,12 +47,15 @@ std::uint64_t link_fiber(const Fiber& to, F&& function, link_when when) {
   static_assert(std::invocable<std::decay_t<F>&, const Fiber&>, "a link is called with a const weft::fiber&");
   if (!to.joinable()) return 0;
   void* storage = nullptr;
-  core::fiber* const own = allocate_fiber(sizeof(call), alignof(call), &storage, [](void* at) noexcept {
-    auto* const l = static_cast<call*>(at);
-    const Fiber target(l->target);
-    if (wants_call(*l)) std::invoke(l->function, target);
-    std::destroy_at(l);
-  });
+  core::fiber* const own = allocate_fiber(
+      sizeof(call), alignof(call), &storage,
+      [](void* at) noexcept {
+        auto* const l = static_cast<call*>(at);
+        const Fiber target(l->target);
+        if (wants_call(*l)) std::invoke(l->function, target);
+        std::destroy_at(l);
+      },
+      hub::current().get());
   call* l = nullptr;
   try {
     l = new (storage) call(std::in_place, std::forward<F>(function));

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#include "weft/run.hpp"
+
+#include <cerrno>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <unordered_set>
+
+#include "base/cpus.hpp"
+#include "core/local_hub.hpp"
+#include "core/runtime.hpp"
+#include "task/block.hpp"
+#include "task/real_thread.hpp"
+#include "weft/fiber.hpp"
+#include "weft/future.hpp"
+#include "weft/park.hpp"
+#include "weft/shield.hpp"
+#include "weft/this_fiber.hpp"
+
+namespace weft {
+
+namespace {
+
+// The hubs that runs have made and given back. Their threads sleep; a descriptor whose watch they have is still watched.
+constinit detail::spinlock idle_lock;
+constinit core::hub* idle[core::max_hubs] = {};
+constinit unsigned idle_count = 0;
+
+// Whether its thread lives: not in a fork's child.
+bool is_alive(const core::hub& h) noexcept { return core::hubs[h.index] == &h; }
+
+core::hub* take_idle() noexcept {
+  const std::lock_guard guard(idle_lock);
+  while (idle_count != 0) {
+    core::hub* const h = idle[--idle_count];
+    if (is_alive(*h)) return h;
+  }
+  return nullptr;
+}
+
+void give_idle(core::hub& h) noexcept {
+  const std::lock_guard guard(idle_lock);
+  idle[idle_count++] = &h;
+}
+
+// A thread's whole life: it has a hub, and leaves it to the fibers.
+void* hub_thread(void* argument) {
+  {
+    const std::unique_ptr<promise<hub>> made(static_cast<promise<hub>*>(argument));
+    try {
+      made->set_value(hub::current());
+    } catch (...) {
+      made->set_exception(std::current_exception());
+      return nullptr;
+    }
+  }
+  for (;;) park_shielded(prepare_park(), deadline::never());
+}
+
+core::hub& make_hub() {
+  const shield until_it_is_known;  // or a cancellation would lose it
+  auto made = std::make_unique<promise<hub>>();
+  future<hub> there = made->get_future();
+  if (const int error = task_layer::start_thread(hub_thread, made.get(), 0); error != 0) {
+    throw std::system_error(error, std::generic_category(), "weft: no thread for a hub");
+  }
+  static_cast<void>(made.release());  // the thread has it
+  return *there.get().get();
+}
+
+// On the hub @p h: the fibers that were spawned there, but for the caller and those that serve the hub itself.
+std::vector<fiber> fibers_of(core::hub& h) {
+  std::vector<fiber> found;
+  for (core::fiber* f = h.all.front(); f != nullptr; f = h.all.after(f)) {
+    if (!task_layer::is_spawned(*f) || f == h.current || f->serves_hub) continue;
+    detail::retain_fiber(f);
+    found.emplace_back(f);
+  }
+  return found;
+}
+
+// On each hub but the caller's, behind main. @return whether there were any
+bool end_fibers_here() {
+  core::hub& h = *weft_this_hub;
+  h.placement.store(nullptr, std::memory_order_relaxed);
+  std::unordered_set<std::uint64_t> killed;
+  for (;;) {
+    const std::vector<fiber> left = fibers_of(h);
+    for (const fiber& f : left) {
+      if (killed.insert(f.get_id()).second) f.request_kill();
+    }
+    if (left.empty() && h.arriving.load(std::memory_order_acquire) == 0) return !killed.empty();
+    if (!left.empty() && !left.front().ready()) {
+      left.front().join();
+    } else {
+      this_fiber::yield();  // one is on its way here, or has ended and destroys its result
+    }
+  }
+}
+
+}  // namespace
+
+struct detail::several_hubs::state {
+  core::hub_set set;
+
+  ~state() {
+    for (unsigned i = 1; i < set.count; ++i) {
+      if (is_alive(*set.hubs[i])) give_idle(*set.hubs[i]);
+    }
+  }
+};
+
+detail::several_hubs::several_hubs(unsigned hubs) {
+  if (hubs == 0) hubs = base::usable_cpus();
+  if (hubs > core::max_hubs) throw std::system_error(EAGAIN, std::generic_category(), "weft: that many hubs");
+  core::hub& mine = core::local_hub();
+  if (mine.placement.load(std::memory_order_relaxed) != nullptr) {
+    throw std::system_error(std::make_error_code(std::errc::operation_in_progress), "weft: a run inside a run");
+  }
+  auto made = std::make_unique<state>();
+  core::hub_set& set = made->set;
+  set.hubs[set.count++] = &mine;
+  while (set.count < hubs) {
+    core::hub* const h = take_idle();
+    set.hubs[set.count] = h != nullptr ? h : &make_hub();
+    ++set.count;
+  }
+  for (unsigned i = 0; i < set.count; ++i) set.hubs[i]->placement.store(&set, std::memory_order_release);
+  state_ = made.release();
+}
+
+detail::several_hubs::~several_hubs() {
+  const std::unique_ptr<state> mine(state_);
+  const core::hub_set& set = mine->set;
+  if (!is_alive(*set.hubs[0])) return;  // a fork's child: the other threads are not there
+  const weft::shield until_all_have_ended;
+  set.hubs[0]->placement.store(nullptr, std::memory_order_relaxed);
+  // Until a round has found none: one that is being killed may spawn on a hub that was empty already.
+  for (bool found = true; found;) {
+    found = false;
+    std::vector<task<bool>> ending;
+    for (unsigned i = 1; i < set.count; ++i) {
+      ending.push_back(spawn({.name = "end of run", .on = hub(set.hubs[i])}, end_fibers_here));
+    }
+    for (const task<bool>& t : ending) found = t.get() || found;
+  }
+}
+
+std::vector<hub> hubs() {
+  core::hub& mine = core::local_hub();
+  const core::hub_set* const set = mine.placement.load(std::memory_order_acquire);
+  if (set == nullptr) return {hub(&mine)};
+  std::vector<hub> all;
+  for (unsigned i = 0; i < set->count; ++i) all.emplace_back(set->hubs[i]);
+  return all;
+}
+
+}  // namespace weft
