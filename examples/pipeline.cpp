@@ -87,6 +87,7 @@ int main() {
                          .fold(0.0, std::plus<>());
   live.close();
   watcher.join();
-  std::printf("%d readings in %d averages, mean %.2f\n", used, used / 4, sum / (used / 4));
+  const int averages = used / 4;
+  std::printf("%d readings in %d averages, mean %.2f\n", used, averages, sum / averages);
   std::printf("sensor 2 was connected again %d times\n", two.failures());
 }

@@ -104,7 +104,7 @@ class stream {
     return then<result>([f = std::move(f)](auto& from, none&, std::optional<result>& out, deadline by) mutable {
       std::optional<T> value;
       const detail::pulled got = from.pull(value, by);
-      if (got == detail::pulled::value) out.emplace(std::invoke(f, *std::move(value)));
+      if (got == detail::pulled::value) out.emplace(std::invoke(f, std::move(*value)));
       return got;
     });
   }
@@ -139,7 +139,7 @@ class stream {
           std::optional<T> value;
           const detail::pulled got = from.pull(value, by);
           if (got == detail::pulled::value) {
-            sum = std::invoke(f, std::move(sum), *std::move(value));
+            sum = std::invoke(f, std::move(sum), std::move(*value));
             out.emplace(sum);
           }
           return got;
@@ -320,7 +320,7 @@ class stream {
   template <std::invocable<T> F>
   void for_each(F f) const {
     auto run = open();
-    while (std::optional<T> value = run.next()) std::invoke(f, *std::move(value));
+    while (std::optional<T> value = run.next()) std::invoke(f, std::move(*value));
   }
 
   std::vector<T> collect() const {
@@ -350,7 +350,7 @@ class stream {
   bool send_to(channel<T>& to) const {
     auto run = open();
     while (std::optional<T> value = run.next()) {
-      if (!to.send(*std::move(value))) return false;
+      if (!to.send(std::move(*value))) return false;
     }
     return true;
   }

@@ -63,7 +63,7 @@ auto from(S&& source) {
   return detail::stream_of<value>([at] {
     return [at](std::optional<value>& out, deadline by) {
       if (auto taken = from_detail::take(*at, by)) {
-        out.emplace(*std::move(taken));
+        out.emplace(std::move(*taken));
         return detail::pulled::value;
       }
       return at->closed() && at->empty() ? detail::pulled::end : detail::pulled::late;
@@ -110,7 +110,7 @@ auto generate(F next) {
   using value = typename std::invoke_result_t<F&>::value_type;
   return detail::stream_of<value>([shared = std::make_shared<F>(std::move(next))] {
     return [shared](std::optional<value>& out, deadline) {
-      if (auto made = std::invoke(*shared)) out.emplace(*std::move(made));
+      if (auto made = std::invoke(*shared)) out.emplace(std::move(*made));
       return out.has_value() ? detail::pulled::value : detail::pulled::end;
     };
   });

@@ -205,6 +205,7 @@ TEST(select_object, over_a_number_known_at_run_time) {
   for (std::size_t ready = 0; ready < all.size(); ++ready) {
     std::vector<std::unique_ptr<one>> owners;
     std::vector<select_case*> cases;
+    cases.reserve(all.size());
     for (event& e : all) cases.push_back(owners.emplace_back(std::make_unique<one>(e, [] {})).get());
     const fiber sets = spawn([&] { all[ready].set(); });
     EXPECT_EQ(select(cases), ready);

@@ -224,7 +224,7 @@ TEST(stream_fibers, who_stops_early_has_stopped_everything) {
     ~notes() { at = true; }
   };
   const fiber feeder = spawn([&] {
-    for (int i = 0; endless.send(std::move(i)); ++i) {
+    for (int i = 0; endless.send(int{i}); ++i) {
     }
   });
   {

@@ -199,7 +199,7 @@ TEST(stream_errors, retry_begins_anew) {
 
 TEST(stream_errors, on_error_goes_on_with_something_else) {
   std::string what;
-  const auto instead = [&](std::exception_ptr error) {
+  const auto instead = [&](const std::exception_ptr& error) {
     try {
       std::rethrow_exception(error);
     } catch (const std::runtime_error& e) {

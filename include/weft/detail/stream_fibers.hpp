@@ -88,7 +88,7 @@ class pump {
       }
       if (got->error) std::rethrow_exception(got->error);
       if (got->value.has_value()) {
-        out.emplace(*std::move(got->value));
+        out.emplace(std::move(*got->value));
         return pulled::value;
       }
       --running_;
@@ -114,7 +114,7 @@ template <class T>
 void send_all(pump<T>& to, const stream<T>& from) {
   upstream<T> run(from.begin_run());
   for (std::optional<T> value; run.pull(value, deadline::never()) == pulled::value; value.reset()) {
-    to.send(*std::move(value));
+    to.send(std::move(*value));
   }
 }
 
@@ -160,7 +160,7 @@ stream<U> work_on(stream<T> source, std::size_t count, F work) {
       auto from = std::make_shared<shared_upstream<T>>(source.begin_run());
       for (std::size_t i = 0; i < count; ++i) {
         values.start([&values, from, shared] {
-          while (std::optional<T> value = from->next()) (*shared)(values, *std::move(value));
+          while (std::optional<T> value = from->next()) (*shared)(values, std::move(*value));
         });
       }
     });
@@ -193,7 +193,7 @@ auto flat_map(stream<T> source, F f, std::size_t concurrency) {
         std::optional<T> value;
         got = from.pull(value, by);
         if (got != pulled::value) return got;
-        of_one = upstream<result>(std::invoke(*shared, *std::move(value)).begin_run());
+        of_one = upstream<result>(std::invoke(*shared, std::move(*value)).begin_run());
       }
     };
   });
@@ -214,7 +214,7 @@ auto switch_map(stream<T> source, F f) {
         upstream<T> run(source.begin_run());
         for (std::optional<T> value; run.pull(value, deadline::never()) == pulled::value; value.reset()) {
           present.now();
-          present.of = spawn([&values, inner = std::invoke(*shared, *std::move(value))] {
+          present.of = spawn([&values, inner = std::invoke(*shared, std::move(*value))] {
             values.or_fail([&] { send_all(values, inner); });
           });
         }

@@ -75,7 +75,7 @@ stream<std::pair<T, U>> zip(stream<T> left, stream<U> right) {
       std::optional<U> other;
       if (got == pulled::value) got = b.pull(other, by);
       if (got == pulled::value) {
-        out.emplace(*std::move(kept), *std::move(other));
+        out.emplace(std::move(*kept), std::move(*other));
         kept.reset();
       }
       return got;
@@ -95,7 +95,7 @@ struct window_state {
     if (left == 0) return pulled::end;
     pulled got = pulled::value;
     if (first.has_value()) {
-      out.emplace(*std::move(first));
+      out.emplace(std::move(*first));
       first.reset();
     } else {
       got = from.pull(out, by);

@@ -25,7 +25,7 @@ stream<std::vector<T>> buffer(stream<T> source, std::size_t count, deadline::clo
         const pulled got = from.pull(value, list.empty() ? by : earlier(by, full_at));
         if (got == pulled::value) {
           if (list.empty()) full_at = deadline(span);
-          list.push_back(*std::move(value));
+          list.push_back(std::move(*value));
           if (list.size() < count) continue;
         } else if (list.empty() || (got == pulled::late && !has_passed(full_at))) {
           return got;
@@ -47,12 +47,12 @@ stream<T> debounce(stream<T> source, deadline::clock::duration quiet) {
         const pulled got = from.pull(value, last.has_value() ? earlier(by, quiet_at) : by);
         if (got == pulled::value) {
           last.reset();
-          last.emplace(*std::move(value));
+          last.emplace(std::move(*value));
           quiet_at = deadline(quiet);
         } else if (!last.has_value() || (got == pulled::late && !has_passed(quiet_at))) {
           return got;
         } else {
-          out.emplace(*std::move(last));
+          out.emplace(std::move(*last));
           last.reset();
           return pulled::value;
         }
