@@ -55,7 +55,7 @@ TEST(datagram_server, each_message_is_handled) {
 TEST(datagram_server, an_error_in_a_handler_ends_that_one_alone) {
   std::vector<std::string> errors;
   server_options options;
-  options.on_error = [&](std::exception_ptr e) {
+  options.on_error = [&](const std::exception_ptr& e) {
     try {
       std::rethrow_exception(e);
     } catch (const std::exception& error) {

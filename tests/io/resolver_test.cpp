@@ -32,7 +32,7 @@ struct scripted_names final : name_service {
     asked.push_back(of.to_string());
     open.push_back(std::move(done));
   }
-  void answer(name_answer a) {
+  void answer(const name_answer& a) {
     std::vector<receiver> now;
     now.swap(open);
     for (const receiver& done : now) done(a);
@@ -273,9 +273,11 @@ TEST(system_names, failures_are_those_of_libc) {
 
 TEST(system_names, many_ask_at_once_from_several_threads) {
   std::vector<std::thread> threads;
+  threads.reserve(3);
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([] {
-      std::vector<decltype(spawn([] {}))> fibers;
+      std::vector<fiber> fibers;
+      fibers.reserve(20);
       for (int i = 0; i < 20; ++i) {
         fibers.push_back(spawn([i] {
           const address own = address::ip("127.0.0." + std::to_string(i % 7 + 1), 0);

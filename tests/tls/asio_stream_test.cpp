@@ -137,7 +137,6 @@ TEST_F(asio_streams, several_buffers_are_filled_in_order) {
   auto [near, far] = stream_socket::pair();
   const std::array<boost::asio::const_buffer, 3> out{boost::asio::buffer("ab", 2), boost::asio::const_buffer(),
                                                      boost::asio::buffer("cde", 3)};
-  error_code ec;
   EXPECT_EQ(asio_stream<stream_socket>(std::move(near)).write_some(out), 5U);
   char one[2], two[8];
   EXPECT_EQ(
