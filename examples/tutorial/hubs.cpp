@@ -31,6 +31,23 @@ void two_hubs() {
 }
 // [end hubs]
 
+// [run]
+void thread_per_core() {
+  std::atomic<int> done{0};
+  weft::run({.hubs = 2}, [&] {
+    std::vector<weft::task<>> fibers(100);
+    for (weft::task<>& each : fibers) {
+      each = weft::spawn([&] { ++done; });  // on the hub that has the fewest
+    }
+    weft::join_all(fibers);
+  });
+  std::printf("%d fibers on two hubs\n", done.load());
+}
+// [end run]
+
 }  // namespace
 
-int main() { two_hubs(); }
+int main() {
+  two_hubs();
+  thread_per_core();
+}
