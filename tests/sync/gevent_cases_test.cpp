@@ -42,6 +42,7 @@ TEST(gevent_cases, wait_for_some_of_many) {
     std::array<event, 5> events;
     std::array<promise<int>, 5> promises;
     std::vector<future<int>> results;
+    results.reserve(promises.size());
     for (auto& p : promises) results.push_back(p.get_future());
     std::vector<waitable_ref> all(events.begin(), events.end());
     all.insert(all.end(), results.begin(), results.end());
