@@ -35,6 +35,7 @@
 #include "weft/future.hpp"
 #include "weft/group.hpp"
 #include "weft/hub.hpp"
+#include "weft/hub_driver.hpp"
 #include "weft/imap_results.hpp"
 #include "weft/io.hpp"
 #include "weft/io_error.hpp"

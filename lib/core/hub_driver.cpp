@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include "weft/hub_driver.hpp"
+
+#include <poll.h>
+#include <time.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "base/clock.hpp"
+#include "base/syscall.hpp"
+#include "core/local_hub.hpp"
+#include "core/scheduler.hpp"
+#include "weft/this_fiber.hpp"
+
+namespace weft {
+
+namespace {
+// libev has timers of its own where watchers are used, and does not tell when they are due.
+constexpr std::int64_t blind_interval = 10'000'000;
+constexpr deadline at_once = deadline::from_ns(0);
+}  // namespace
+
+hub_driver::hub_driver() : hub_(&core::local_hub()) {}
+
+int hub_driver::native_handle() const noexcept {
+  int fds[2] = {-1, -1};
+  hub_->events.own_fds(fds);
+  return fds[0];
+}
+
+deadline hub_driver::run_once(std::chrono::nanoseconds slice) {
+  // Behind all others who wait for idleness: they have had their turn, and what they armed has been told to the kernel.
+  const std::int64_t now = base::monotonic_ns();
+  const deadline limit = deadline::from_ns(now + std::min(slice.count(), core::timers::never - now));
+  if (!this_fiber::idle(std::numeric_limits<int>::min(), limit)) return at_once;
+  if (hub_->ready_head != nullptr) return at_once;
+  core::fiber& caller = core::self();
+  if (caller.heap_slot != 0) hub_->deadlines.drop(caller);  // of the wait that has just ended
+  // As the hub does before it sleeps: who posts from now on writes to the descriptor.
+  hub_->sleeping.store(true, std::memory_order_seq_cst);
+  if (hub_->inbox.load(std::memory_order_seq_cst) != nullptr) return at_once;
+  std::int64_t next = hub_->deadlines.next();
+  if (hub_->watch != nullptr) next = std::min(next, base::monotonic_ns() + blind_interval);
+  return deadline::from_ns(next);
+}
+
+void hub_driver::sleep(deadline by) const noexcept {
+  const std::int64_t left = by.is_never() ? 0 : std::max<std::int64_t>(by.ns() - base::monotonic_ns(), 0);
+  const timespec limit{left / 1'000'000'000, left % 1'000'000'000};
+  pollfd one{native_handle(), POLLIN, 0};
+  base::raw_syscall(SYS_ppoll, &one, 1, by.is_never() ? nullptr : &limit, nullptr, 0);
+}
+
+}  // namespace weft
