@@ -96,7 +96,7 @@ struct completed_process : process_output {
 /// Lifetime  Only a `process` that was moved from may be left without a child, and can but be destroyed or assigned to.
 ///           Destruction closes the pipes; a child that runs still runs on, and is reaped when it has ended and the next
 ///           `process` is made. In a fork's child it is nobody's: `wait` gives an unknown status.
-/// Cost      A spawn, some 100 µs, more than ten times less than fork where the parent is large. See bench.
+/// Cost      One posix_spawn, which does not copy the parent's page tables as fork(2) does, a pidfd, and a descriptor for each pipe.
 class process {
  public:
   /// Starts @p command's first word with all of them as its arguments.
