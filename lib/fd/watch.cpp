@@ -397,7 +397,8 @@ outcome hold::wait(direction dir, std::int64_t due_ns, bool interruptible) noexc
   dequeue(n);
   w.busy.fetch_add(1, std::memory_order_relaxed);
   busy_ = true;
-  return outcome_of(reason);
+  // Also if the wait ended otherwise at the same moment: `fd` names nothing any more.
+  return w.lost ? outcome::stale : outcome_of(reason);
 }
 
 void hold::rest() noexcept {

@@ -52,6 +52,23 @@ TEST_F(watching, a_descriptor_that_becomes_ready_wakes_who_waits) {
   EXPECT_EQ(c, 'x');
 }
 
+// At the moment when a wait ends by its deadline its number is found to be another file's: the call must look anew, since it
+// has no descriptor to go on with.
+TEST_F(watching, a_wait_that_ends_as_its_watch_is_lost_is_stale) {
+  outcome ended = outcome::woken;
+  const fiber reader = spawn([&] {
+    hold held;
+    ASSERT_EQ(held.take(ends[0], find(ends[0])->generation.load()), 0);
+    ended = held.wait(direction::read, base::monotonic_ns() + 1, false);
+    EXPECT_EQ(held.fd(), -1);
+  });
+  this_fiber::yield();
+  core::this_hub()->fire_timers();  // the reader is ready, and has not run yet
+  lose(ends[0]);
+  reader.join();
+  EXPECT_EQ(ended, outcome::stale);
+}
+
 // libev learns of a watcher at the next look at the kernel. What another hub's fiber closes before that is gone by then,
 // and libev would take it for a bug and abort.
 TEST_F(watching, a_descriptor_closed_before_the_kernel_was_asked_wakes_who_waits) {
