@@ -61,6 +61,7 @@ void report_at_exit() noexcept {
   for (unsigned i = 0; i < n; ++i) {
     counters& counted = counts_of[i];
     counted.switches.add(core::hubs[i]->switches - counted.switches.read());
+    counted.polls.add(core::hubs[i]->polls - counted.polls.read());
     hubs[i] = &counted;
   }
   patched_object objects[32];

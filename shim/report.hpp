@@ -29,7 +29,7 @@ struct alignas(64) counters {
   value parked;       ///< calls whose fiber waited
   value passed;       ///< calls that went to the kernel unchanged
   value preemptions;  ///< fibers switched out because they kept others waiting
-  value polls;        ///< waits of the hub itself for events
+  value polls;        ///< looks of the hub itself for events
 };
 
 /// One object of the process whose text was looked through for system calls.

@@ -7,6 +7,7 @@
 #include "core/scheduler.hpp"
 #include "shim/arch/x86_64/signal_frame.hpp"
 #include "shim/helper.hpp"
+#include "shim/process_report.hpp"
 #include "shim/signal_masks.hpp"
 #include "shim/signal_queue.hpp"
 #include "shim/signal_run.hpp"
@@ -110,6 +111,7 @@ void on_kick(int sig, siginfo_t* info, void* context) {
   t->hooked = 1;
   if (switch_out) {
     block_in_kernel(carrier_mask(*h));
+    count_preemption(*h);
     core::yield_and_poll();
   }
   run_pending(*h, *t, at);

@@ -263,6 +263,7 @@ void yield() noexcept { yield_on(*weft_this_hub); }
 void yield_and_poll() noexcept {
   hub& h = *weft_this_hub;
   h.poll_due = true;
+  h.fire_timers();  // whose time has come goes first: it has waited for this fiber's turn to end
   h.push_ready(*h.current);
   switch_to(h, h.loop_fiber);
 }

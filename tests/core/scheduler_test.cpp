@@ -125,6 +125,21 @@ TEST(hub, looks_at_timers_while_fibers_keep_each_other_ready) {
   busy_too.join();
 }
 
+TEST(hub, runs_whose_time_has_come_before_the_one_who_made_it_late) {
+  bool woke = false;
+  const weft::fiber sleeper = spawn([&] {
+    this_fiber::sleep_for(1ms);
+    woke = true;
+  });
+  this_fiber::yield();
+  const auto late = std::chrono::steady_clock::now() + 1ms;
+  while (std::chrono::steady_clock::now() < late) {
+  }
+  yield_and_poll();
+  EXPECT_TRUE(woke);
+  sleeper.join();
+}
+
 // One hub's fibers park; fibers of others and a plain thread wake them, early, late and twice. Counts what arrives: a lost
 // wake-up would hang the test, a wrong one would break the count.
 TEST(unpark, from_other_threads_is_never_lost) {
