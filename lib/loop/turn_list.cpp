@@ -9,7 +9,7 @@ namespace weft::loop {
 bool turn_list::add(io& w) noexcept {
   if (size_ == room_) {
     const std::uint32_t room = room_ == 0 ? 64 : 2 * room_;
-    void* const grown = base::reallocate(all_, room * sizeof *all_);
+    void* const grown = base::reallocate(all_, room * sizeof(void*));
     if (grown == nullptr) return false;
     all_ = static_cast<io**>(grown);
     room_ = room;
