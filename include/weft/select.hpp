@@ -67,7 +67,8 @@ class send_case : public channel_case {
   }
   void enter() noexcept final {
     to_.senders.push(waiter);
-    to_.watchers.notify();
+    // Not this select's own `on` of the channel: it would never sleep.
+    to_.watchers.notify_others(waiter.who.target);
   }
   wait_queue& queue() noexcept final { return to_.senders; }
   spinlock& lock() noexcept final { return to_.guard; }
@@ -131,6 +132,7 @@ on_send(channel<T>&, const std::type_identity_t<T>&, F) -> on_send<T, F>;
 
 /// A case of `select`: @p object is ready, whatever is waitable: an event, a fiber, a future, a descriptor (readiness.hpp).
 /// @p then is called with the object, or without an argument. Nothing is taken: what a future holds is for @p then to `get`.
+/// A channel that an `on_send` of the same select waits on is made ready by other senders alone.
 template <waitable W, class F>
 class on final : public detail::waiting_case<W> {
  public:

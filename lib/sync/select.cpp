@@ -98,6 +98,7 @@ class watched_objects {
       object.pull.bell = &bell_;
       object.pull.notify = [](subscription& s) noexcept { static_cast<object_case::rope&>(s).bell->ring(); };
       try {
+        object.pull.who = prepare_park();  // tells whose it is: the bell alone wakes
         object.subscribe(object.pull);
       } catch (...) {
         leave();

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "sync/helpers.hpp"
@@ -190,6 +191,44 @@ TEST(select_object, is_fair) {
   std::array<int, 3> chosen{};
   for (int i = 0; i < 3000; ++i) ++chosen[*select(on(a, nothing), on(b, nothing), on_acquire(s, nothing))];
   for (const int each : chosen) EXPECT_NEAR(each, 1000, 200);
+}
+
+// A fiber that sends to a channel and watches it: its own place in the queue makes the channel ready for others alone.
+TEST(select_object, its_own_send_is_no_news_to_it) {
+  channel<int> c(0);
+  EXPECT_EQ(select(on_send(c, 1, nothing), on(c, nothing), 1ms), std::nullopt);
+  std::optional<std::size_t> which, other;
+  const fiber sends = spawn([&] { which = select(on_send(c, 1, nothing), on(c, nothing), 10s); });
+  let_others_run();
+  EXPECT_EQ(which, std::nullopt);
+  EXPECT_EQ(select(on_send(c, 2, nothing), on(c, nothing), 10s), 1u) << "ready by the other's send";
+  EXPECT_EQ(c.try_receive(), 1);
+  EXPECT_TRUE(sends.join(10s));
+  EXPECT_EQ(which, 0u);
+  const fiber watches = spawn([&] { other = select(on_send(c, 3, nothing), on(c, nothing), 10s); });
+  let_others_run();
+  const fiber plain = spawn([&] { EXPECT_FALSE(c.send(4, 10s)); });
+  EXPECT_TRUE(watches.join(10s));
+  EXPECT_EQ(other, 1u) << "ready by a plain sender";
+  c.close();
+  plain.join();
+}
+
+// What others make ready while the select takes its places is not lost.
+TEST(select_object, what_happens_while_it_takes_its_places_counts) {
+  struct setter : detail::subscription {
+    event* sets = nullptr;
+  };
+  channel<int> c(0);
+  event e;
+  setter s;
+  s.sets = &e;
+  s.notify = [](detail::subscription& told) noexcept {
+    std::thread([&told] { static_cast<setter&>(told).sets->set(); }).join();
+  };
+  c.add_waiter(s);
+  EXPECT_EQ(select(on_send(c, 1, nothing), on(c, nothing), on(e, nothing), 10s), 2u);
+  c.remove_waiter(s);
 }
 
 TEST(select_object, an_object_that_cannot_be_subscribed_to) {

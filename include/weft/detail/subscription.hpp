@@ -48,10 +48,12 @@ class subscription_list {
     s.queued = false;
   }
   /// Tells all, who stay: of an object that may become ready again.
-  void notify() noexcept {
+  void notify() noexcept { notify_others(nullptr); }
+  /// The same, but for those of @p self: what it does itself makes nothing ready for it.
+  void notify_others(const core::fiber* self) noexcept {
     for (subscription* s = head_; s != nullptr;) {
       subscription* const following = s->next;
-      s->notify(*s);
+      if (self == nullptr || s->who.target != self) s->notify(*s);
       s = following;
     }
   }
