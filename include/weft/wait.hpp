@@ -109,26 +109,29 @@ class wait_each {
     object* found_ = nullptr;
   };
 
+  /// @throws std::bad_alloc, and what an object throws that cannot be waited for (a future without a promise): it then has
+  ///         left all others
   explicit wait_each(R& objects, deadline by = deadline::never())
       : by_(by),
         count_(static_cast<std::size_t>(std::ranges::distance(objects))),
         left_(count_),
         entries_(std::make_unique<entry[]>(count_)) {
     entry* e = entries_.get();
-    for (object& each : objects) {
-      e->of = std::addressof(each);
-      ready_.prepare(*e);
-      e->of->add_waiter(*e);
-      ++e;
+    try {
+      for (object& each : objects) {
+        e->of = std::addressof(each);
+        ready_.prepare(*e);
+        e->of->add_waiter(*e);
+        ++e;
+      }
+    } catch (...) {
+      unsubscribe(e);
+      throw;
     }
   }
   wait_each(const wait_each&) = delete;
   wait_each& operator=(const wait_each&) = delete;
-  ~wait_each() {
-    for (std::size_t i = 0; i < count_; ++i) {
-      if (!entries_[i].given) entries_[i].of->remove_waiter(entries_[i]);
-    }
-  }
+  ~wait_each() { unsubscribe(entries_.get() + count_); }
 
   iterator begin() { return iterator(this); }
   std::default_sentinel_t end() const noexcept { return {}; }
@@ -150,6 +153,13 @@ class wait_each {
   }
 
  private:
+  // What was not given, of those before @p end.
+  void unsubscribe(const entry* end) noexcept {
+    for (entry* e = entries_.get(); e != end; ++e) {
+      if (!e->given) e->of->remove_waiter(*e);
+    }
+  }
+
   deadline by_;
   std::size_t count_;
   std::size_t left_;

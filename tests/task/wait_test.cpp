@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -121,6 +122,18 @@ TEST(wait_each, can_be_cancelled_and_leaves_nothing_behind) {
   EXPECT_TRUE(l.watched());
   EXPECT_TRUE(waits.kill());
   EXPECT_FALSE(l.watched());
+}
+
+TEST(wait_each, an_object_that_cannot_be_subscribed_to) {
+  struct broken {
+    bool ready() const { return false; }
+    void add_waiter(detail::subscription&) { throw std::domain_error("broken"); }
+    void remove_waiter(detail::subscription&) noexcept { ADD_FAILURE() << "was never added"; }
+  } b;
+  lamp first, second, behind;
+  waitable_ref all[] = {first, second, b, behind};
+  EXPECT_THROW((void)wait(all, 1, 10s), std::domain_error);
+  EXPECT_FALSE(first.watched() || second.watched() || behind.watched());
 }
 
 TEST(wait, for_the_first_some_or_all) {
