@@ -296,6 +296,7 @@ class stream {
   stream throttle(deadline::clock::duration pause) const { return detail::throttle(*this, pause); }
 
   /// The last value of each @p period in which one came; at the end what is left.
+  /// @throws std::invalid_argument  @p period is 0 or less
   stream sample(deadline::clock::duration period) const { return detail::sample(*this, period); }
 
   /// Fails with std::system_error (timed_out) when the consumer has waited @p limit for a value.

@@ -140,7 +140,9 @@ auto defer(F make) {
 }
 
 /// 0, 1, 2 and so on, one each @p period, the first after one. Who asks too late misses what was due in between.
+/// @throws std::invalid_argument  @p period is 0 or less
 inline stream<std::uint64_t> interval(deadline::clock::duration period) {
+  detail::check_period(period);
   return detail::stream_of<std::uint64_t>([period] {
     return [start = deadline::clock::now(), period, next = std::uint64_t{0}](std::optional<std::uint64_t>& out,
                                                                              deadline by) mutable {

@@ -172,6 +172,13 @@ TEST(stream, interval_skips_what_nobody_was_there_for) {
   EXPECT_EQ(streams::interval(1h).first(0s), std::nullopt);
 }
 
+TEST(stream, a_period_that_is_none) {
+  for (const auto period : {0ms, -1ms}) {
+    EXPECT_THROW((void)streams::interval(period), std::invalid_argument);
+    EXPECT_THROW((void)numbers(1).sample(period), std::invalid_argument);
+  }
+}
+
 // -- errors
 
 TEST(stream_errors, travel_to_the_consumer_and_end_the_run) {

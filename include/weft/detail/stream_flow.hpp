@@ -86,6 +86,11 @@ stream<std::pair<T, U>> zip(stream<T> left, stream<U> right) {
 /// Throws std::invalid_argument.
 [[noreturn]] inline void refuse_count() { throw std::invalid_argument("weft::stream: a count of 0"); }
 
+/// Throws std::invalid_argument unless @p period is a positive one: others come as often as one asks, for ever.
+inline void check_period(deadline::clock::duration period) {
+  if (period <= period.zero()) throw std::invalid_argument("weft::stream: a period of 0 or less");
+}
+
 // What the streams of one window run share: the source, and how far the present one has come.
 template <class T>
 struct window_state {

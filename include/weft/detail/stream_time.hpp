@@ -79,6 +79,7 @@ stream<T> throttle(stream<T> source, deadline::clock::duration pause) {
 
 template <class T>
 stream<T> sample(stream<T> source, deadline::clock::duration period) {
+  check_period(period);
   return stream_of<T>([source = std::move(source), period] {
     return [from = upstream<T>(source.begin_run()), period, last = std::optional<T>(), due = deadline(period)](
                std::optional<T>& out, deadline by) mutable {
