@@ -77,6 +77,9 @@ class stream_run {
 /// Errors    An exception of a source or of a stage's function travels to the consumer, through `retry` and `on_error`, and
 ///           ends the run. Those two let `cancelled` and `timeout_expired` pass: that is for who consumes.
 /// Threads   A stream is a value that may be copied and opened by several fibers; its functions are shared by all its runs.
+///           The fibers of stages run where `spawn` puts them: on the consumer's hub, but under `run` on any of its hubs. The
+///           function of `map_unordered` or of `flat_map` of several may then be called by several hubs at once, and those
+///           of what is merged, combined or fetched ahead beside the consumer: what they share they lock.
 ///           T moves without throwing where it goes through a channel.
 /// Lifetime  A channel, a broadcast and what functions refer to outlive the runs.
 /// Cost      One virtual call for each stage and value; opening allocates each stage once.

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -15,7 +16,9 @@
 #include "task/numbers.hpp"
 #include "weft/cancelled.hpp"
 #include "weft/channel.hpp"
+#include "weft/event.hpp"
 #include "weft/fiber.hpp"
+#include "weft/run.hpp"
 #include "weft/stream.hpp"
 #include "weft/streams.hpp"
 #include "weft/task_cancelled.hpp"
@@ -150,6 +153,74 @@ TEST(stream_fibers, combine_latest) {
   b.close();
   EXPECT_EQ(run.next(), std::nullopt);
   EXPECT_TRUE(run.ended());
+}
+
+// A value that notices when it changes while another thread copies it.
+class fragile {
+ public:
+  static constexpr int last = 50;
+  struct maker {
+    std::atomic<int> made = 0;
+    std::atomic<std::thread::id> thread;
+  };
+
+  fragile(int n, maker* by) : n_(n), by_(by) {}
+  fragile(const fragile& other) : n_(other.n_), by_(other.by_) {
+    ++other.readers_;
+    // Until a newer one is about to take its place, and for a while more.
+    if (by_ != nullptr && by_->thread.load() != std::this_thread::get_id()) {
+      while (by_->made == n_ && n_ != last) std::this_thread::yield();
+      for (int i = 0; i < 50; ++i) std::this_thread::yield();
+    }
+    --other.readers_;
+  }
+  fragile(fragile&& other) noexcept : n_(other.n_), by_(other.by_) { other.check(); }
+  fragile& operator=(fragile&& other) noexcept {
+    check();
+    other.check();
+    n_ = other.n_;
+    by_ = other.by_;
+    return *this;
+  }
+  ~fragile() { check(); }
+  int number() const { return n_; }
+  static inline std::atomic<bool> torn = false;
+
+ private:
+  void check() const noexcept {
+    if (readers_ != 0) torn = true;
+  }
+  int n_;
+  maker* by_;
+  mutable std::atomic<int> readers_ = 0;
+};
+
+TEST(stream_fibers, combine_latest_over_several_hubs) {
+  event both_begun;
+  const auto side = [&](fragile::maker* by) {
+    return streams::generate([&both_begun, by, n = 0]() mutable -> std::optional<fragile> {
+      if (n == fragile::last) return std::nullopt;
+      if (by == nullptr) {
+        both_begun.set();
+      } else {
+        if (n == 1) both_begun.wait();
+        by->thread = std::this_thread::get_id();
+        by->made = n + 1;
+      }
+      return fragile(++n, by);
+    });
+  };
+  fragile::maker left;
+  std::pair<int, int> before(1, 1);
+  weft::run({.hubs = 3}, [&] {
+    side(&left).combine_latest(side(nullptr)).for_each([&](const std::pair<fragile, fragile>& p) {
+      const std::pair now(p.first.number(), p.second.number());
+      EXPECT_TRUE(now.first >= before.first && now.second >= before.second) << "a pair was overtaken by a newer one";
+      before = now;
+    });
+  });
+  EXPECT_EQ(before, std::pair(fragile::last, fragile::last));
+  EXPECT_FALSE(fragile::torn) << "a value changed while it was copied";
 }
 
 // Each stage that waits, cancelled where it waits: its source is let go.

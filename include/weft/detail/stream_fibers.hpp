@@ -229,17 +229,18 @@ template <class T, class U>
 stream<std::pair<T, U>> combine_latest(stream<T> left, stream<U> right) {
   using both = std::pair<T, U>;
   struct state {
+    mutex turn;  // held while a pair is sent too: so that the newer one is not overtaken
     std::optional<T> left;
     std::optional<U> right;
   };
   return stream_of<both>([left = std::move(left), right = std::move(right)] {
     return pump_run<both>(0, [&](pump<both>& values) {
-      // Fibers of one hub, which change hands only in `pull` and `send`.
       const auto last = std::make_shared<state>();
       const auto follow = [&]<class V>(const stream<V>& side, std::optional<V> state::*mine) {
         values.start([&values, last, side, mine] {
           upstream<V> run(side.begin_run());
           for (std::optional<V> value; run.pull(value, deadline::never()) == pulled::value; value.reset()) {
+            const std::lock_guard turn(last->turn);
             ((*last).*mine).swap(value);
             if (last->left.has_value() && last->right.has_value()) values.send(both(*last->left, *last->right));
           }
