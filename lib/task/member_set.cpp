@@ -17,6 +17,7 @@ struct member_set::member : subscription {
   member* after = nullptr;
   bool tracked = false;
   bool dying = false;
+  bool over = false;  // has ended, untracked
 };
 
 namespace {
@@ -79,35 +80,50 @@ member_set::place::~place() {
 
 bool member_set::place::take(const fiber& f, bool is_new) noexcept {
   if (!f.joinable() || (!is_new && f.ready())) return false;
-  std::exception_ptr kill_with;
   member& m = *memory_;
+  m.block = f.block();
+  // Untracked at first: from when others find it in the set, anyone may kill it, let go of it and free it.
+  f.add_waiter(m);
+  bool taken = false;
+  bool kill = false;
+  std::exception_ptr with;
   {
     const std::lock_guard guard(set_.lock_);
-    if (!is_new && set_.find(f.get_id()) != nullptr) return false;
-    m.block = f.block();
-    m.tracked = true;
-    m.dying = set_.killers_ != 0;
-    if (m.dying) kill_with = set_.kill_with_;
-    (m.dying ? set_.dying_ : set_.living_).push(m);
+    taken = is_new || (!m.over && set_.find(f.get_id()) == nullptr);
+    if (taken) {
+      m.tracked = true;
+      m.dying = kill = set_.killers_ != 0;
+      if (kill) with = set_.kill_with_;
+      (kill ? set_.dying_ : set_.living_).push(*memory_.release());
+      if (m.over) set_.lose(m);
+    }
   }
-  if (m.dying) f.request_kill(std::move(kill_with));
-  f.add_waiter(*memory_.release());  // if it has ended meanwhile, that is told now
-  return true;
+  if (!taken) f.remove_waiter(m);
+  if (kill) f.request_kill(std::move(with));
+  return taken;
 }
 
 void member_set::ended(subscription& s) noexcept {
   auto& m = static_cast<member&>(s);
   member_set& set = *m.set;
   const std::lock_guard guard(set.lock_);
-  if (!m.tracked) return;  // whoever lets go of it is waiting for us, and frees it
-  set.unlink(m);
-  if (set.told_.failed == nullptr || fiber_successful(m.block)) {
-    set.dead_.push(m);
+  if (m.tracked) {
+    set.lose(m);
+  } else {
+    m.over = true;  // whoever takes it in looks; whoever lets go of it is waiting for us, and frees it
+  }
+}
+
+// Under the lock: @p m has ended.
+void member_set::lose(member& m) noexcept {
+  unlink(m);
+  if (told_.failed == nullptr || fiber_successful(m.block)) {
+    dead_.push(m);
     return;
   }
   retain_fiber(m.block);
-  set.failed_.push(m);
-  set.told_.failed(set.told_.owner, m.block);
+  failed_.push(m);
+  told_.failed(told_.owner, m.block);
 }
 
 // Under the lock.

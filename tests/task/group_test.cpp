@@ -12,6 +12,9 @@
 
 #include "tests/task/cancelling.hpp"
 #include "weft/event.hpp"
+#include "weft/hub.hpp"
+#include "weft/run.hpp"
+#include "weft/wait.hpp"
 
 using namespace std::chrono_literals;
 
@@ -204,6 +207,49 @@ TEST(group, members_on_several_hubs) {
   for (auto& h : hubs) h.join();
   EXPECT_TRUE(g.join());
   EXPECT_EQ(ended, 300);
+}
+
+// Who finds a new member in the group may be faster than its spawn: for the sanitizers to see that this touches it no more.
+TEST(group, members_are_killed_and_let_go_of_while_others_spawn) {
+  run({.hubs = 2}, [] {
+    group g;
+    std::atomic<bool> stop{false};
+    const task<> other = spawn({.on = hubs()[1]}, [&] {
+      for (bool kill = false; !stop; kill = !kill) {
+        if (kill) g.request_kill();
+        for (const fiber& f : g.fibers()) g.discard(f);
+        this_fiber::yield();
+      }
+    });
+    std::vector<task<>> all;
+    for (int i = 0; i < 3000; ++i) {
+      all.push_back(g.spawn({.on = hubs()[static_cast<std::size_t>(i % 2)]}, [] { this_fiber::yield(); }));
+      if (i % 10 == 0) this_fiber::yield();
+    }
+    join_all(all);
+    stop = true;
+    other.join();
+    EXPECT_TRUE(g.empty());
+  });
+}
+
+// A fiber that is a member once, however many add it.
+TEST(group, a_member_is_added_by_one_of_several_hubs) {
+  run({.hubs = 3}, [] {
+    for (int round = 0; round < 300; ++round) {
+      group g;
+      std::atomic<int> added{0};
+      event leave;
+      const task<> member = spawn({.on = hubs()[0]}, [&] { leave.wait(); });
+      std::vector<task<>> adding;
+      for (const hub h : hubs()) adding.push_back(spawn({.on = h}, [&] { added += g.add(member) ? 1 : 0; }));
+      join_all(adding);
+      EXPECT_EQ(added, 1);
+      EXPECT_EQ(g.size(), 1U);
+      leave.set();
+      EXPECT_TRUE(g.join());
+    }
+  });
 }
 
 TEST(group, a_plain_thread_joins) {

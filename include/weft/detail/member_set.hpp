@@ -92,6 +92,7 @@ class member_set {
   static void ended(subscription& s) noexcept;
   member* find(std::uint64_t id) const noexcept;
   bool contains_id(std::uint64_t id) const noexcept;
+  void lose(member& m) noexcept;
   void unlink(member& m) noexcept;
   void leave() noexcept;
   void free_dead() noexcept;
