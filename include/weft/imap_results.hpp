@@ -87,10 +87,12 @@ class imap_results
   /// Whether `next` has come to the end.
   bool done() const { return at_end_ && next_ == nullptr && failure_ == nullptr && count() == 0; }
 
-  /// Takes no further elements, kills the fibers of those that have begun and are not read, and waits for them.
+  /// Takes no further elements, kills the fibers of those that have begun and are not read, and waits for them. `next` then
+  /// gives what each of those has come to, `task_cancelled` for one that was killed, and then the end.
   void kill() noexcept {
     const shield until_ended;
     feeder_.kill();
+    reports_.announce(end_);  // a feeder that was killed has not; for one that had it changes nothing
     for (const entry& each : unread_) each.asked.request_kill();
     for (const entry& each : unread_) {
       each.asked.join();

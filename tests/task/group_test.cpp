@@ -267,6 +267,37 @@ TEST(group, a_plain_thread_joins) {
   plain.join();
 }
 
+TEST(group, results_that_were_killed_come_to_their_end) {
+  const std::vector<int> numbers{0, 1, 2, 3, 4};
+  auto read = [](auto results, event& third) {
+    EXPECT_EQ(results.next(), 0);
+    third.wait();
+    results.kill();
+    for (int killed = 0; killed < 2; ++killed) EXPECT_THROW(results.next(), task_cancelled);
+    EXPECT_EQ(results.next(), std::nullopt) << "the rest has not begun";
+    EXPECT_TRUE(results.done());
+    results.kill();
+    EXPECT_EQ(results.next(), std::nullopt) << "killed twice";
+  };
+  group g;
+  for (const bool ordered : {true, false}) {
+    event third;
+    auto body = [&third](int n) {
+      if (n == 2) third.set();
+      if (n != 0) sleep_long();
+      return n;
+    };
+    if (ordered) {
+      read(g.imap(body, numbers, 2), third);
+    } else {
+      read(g.imap_unordered(body, numbers, 2), third);
+    }
+  }
+  auto at_once = g.imap([](int n) { return n; }, numbers, 2);
+  at_once.kill();
+  EXPECT_EQ(at_once.next(), std::nullopt);
+}
+
 TEST(group, maps_as_a_pool_without_a_limit) {
   group g;
   EXPECT_EQ(g.map([](int n) { return n * n; }, std::vector<int>{1, 2, 3}), (std::vector<int>{1, 4, 9}));
