@@ -82,6 +82,8 @@ class hub {
 
   std::atomic<const hub_set*> placement{nullptr};  // where fibers that this hub's own spawn go; null: here
 
+  waker newcomers{};  // who waits until a fiber has come here; on this hub
+
   const hub_watch* watch = nullptr;
   /// Something outside can (@p change 1), or no longer (-1), wake somebody here.
   void await(int change) noexcept {

@@ -150,6 +150,7 @@ void enqueue_new(fiber& f, hub& h) noexcept {
   h.all.push_back(&f);
   ++h.live;
   h.add_load(1);
+  if (__builtin_expect(h.newcomers.target != nullptr, 0)) wake_here(*h.newcomers.target, h.newcomers.epoch, woken);
   if (__builtin_expect(f.due != timers::never, 0)) {
     f.state = fiber_state::delayed;
     if (f.due > base::monotonic_ns() && h.deadlines.arm(f)) return;

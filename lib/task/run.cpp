@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "weft/run.hpp"
 
+#include <atomic>
 #include <cerrno>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <system_error>
@@ -12,6 +14,8 @@
 #include "core/runtime.hpp"
 #include "task/block.hpp"
 #include "task/real_thread.hpp"
+#include "weft/detail/subscription.hpp"
+#include "weft/event.hpp"
 #include "weft/fiber.hpp"
 #include "weft/future.hpp"
 #include "weft/park.hpp"
@@ -80,8 +84,39 @@ std::vector<fiber> fibers_of(core::hub& h) {
   return found;
 }
 
-// On each hub but the caller's, behind main. @return whether there were any
-bool end_fibers_here() {
+// A round of the end, of all hubs but the caller's: over as soon as each of them is empty.
+struct end_round {
+  std::atomic<unsigned> busy;  // hubs that are not known to be; 0: over
+  event over;
+
+  explicit end_round(unsigned hubs) noexcept : busy(hubs) {}
+  void leave() noexcept {
+    if (busy.fetch_sub(1, std::memory_order_acq_rel) == 1) over.set();
+  }
+  /// @return false if it is over
+  bool enter() noexcept {
+    unsigned seen = busy.load(std::memory_order_acquire);
+    while (seen != 0 && !busy.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel)) {
+    }
+    return seen != 0;
+  }
+};
+
+// On the hub @p h: until @p object is ready, or a fiber has come.
+template <class T>
+void wait_for_newcomers(core::hub& h, T& object) {
+  detail::subscription s;
+  s.who = h.newcomers = prepare_park();
+  s.notify = [](detail::subscription& me) noexcept { unpark(me.who); };
+  object.add_waiter(s);
+  park_shielded(s.who, deadline::never(), &object);
+  object.remove_waiter(s);
+  h.newcomers = {};
+}
+
+// On each hub but the caller's, behind main. It looks at who comes while it waits for the others: one that is being killed
+// may spawn, here or there, and wait for that. @return whether there were any
+bool end_fibers_here(end_round& round) {
   core::hub& h = *weft_this_hub;
   h.placement.store(nullptr, std::memory_order_relaxed);
   std::unordered_set<std::uint64_t> killed;
@@ -90,11 +125,14 @@ bool end_fibers_here() {
     for (const fiber& f : left) {
       if (killed.insert(f.get_id()).second) f.request_kill();
     }
-    if (left.empty() && h.arriving.load(std::memory_order_acquire) == 0) return !killed.empty();
     if (!left.empty() && !left.front().ready()) {
-      left.front().join();
-    } else {
+      wait_for_newcomers(h, left.front());
+    } else if (!left.empty() || h.arriving.load(std::memory_order_acquire) != 0) {
       this_fiber::yield();  // one is on its way here, or has ended and destroys its result
+    } else {
+      round.leave();
+      wait_for_newcomers(h, round.over);
+      if (!round.enter()) return !killed.empty() || !fibers_of(h).empty();
     }
   }
 }
@@ -136,12 +174,13 @@ detail::several_hubs::~several_hubs() {
   if (!is_alive(*set.hubs[0])) return;  // a fork's child: the other threads are not there
   const weft::shield until_all_have_ended;
   set.hubs[0]->placement.store(nullptr, std::memory_order_relaxed);
-  // Until a round has found none: one that is being killed may spawn on a hub that was empty already.
+  // Until a round has found none: what came to a hub as the round ended is the next one's.
   for (bool found = true; found;) {
     found = false;
+    end_round round(set.count - 1);
     std::vector<task<bool>> ending;
     for (unsigned i = 1; i < set.count; ++i) {
-      ending.push_back(spawn({.name = "end of run", .on = hub(set.hubs[i])}, end_fibers_here));
+      ending.push_back(spawn({.name = "end of run", .on = hub(set.hubs[i])}, end_fibers_here, std::ref(round)));
     }
     for (const task<bool>& t : ending) found = t.get() || found;
   }

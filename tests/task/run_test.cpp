@@ -160,6 +160,27 @@ TEST(run, what_is_left_on_the_other_hubs_is_killed_and_waited_for) {
   }
 }
 
+TEST(run, the_end_kills_what_a_killed_fiber_waits_for) {
+  for (const std::size_t other : {1U, 2U}) {  // the killed one's own hub, and one that was empty already
+    bool cleaned_up = false;
+    run({.hubs = 3}, [&] {
+      event begun;
+      spawn({.on = hubs()[1]}, [&, where = hubs()[other]] {
+        try {
+          begun.set();
+          this_fiber::sleep_for(1h);
+        } catch (const cancelled&) {
+          const task<> helper = spawn({.on = where}, [] { this_fiber::sleep_for(1h); });
+          cleaned_up = helper.join();  // a second kill would be thrown here
+          throw;
+        }
+      });
+      begun.wait();
+    });
+    EXPECT_TRUE(cleaned_up);
+  }
+}
+
 TEST(run, what_is_left_on_the_callers_hub_runs_on) {
   event leave;
   const task<> stays = run({.hubs = 2}, [&] { return spawn({.on = hubs()[0]}, [&leave] { leave.wait(); }); });
