@@ -26,6 +26,26 @@ namespace weft {
 
 namespace {
 
+// A run's hold on the caller's hub while it makes the others, for which it waits: other fibers still spawn here, and none of
+// them can begin a run.
+struct claim {
+  core::hub_set alone;
+
+  explicit claim(core::hub& mine) {
+    if (mine.placement.load(std::memory_order_relaxed) != nullptr) {
+      throw std::system_error(std::make_error_code(std::errc::operation_in_progress), "weft: a run inside a run");
+    }
+    alone.hubs[alone.count++] = &mine;
+    mine.placement.store(&alone, std::memory_order_release);
+  }
+  claim(const claim&) = delete;
+  claim& operator=(const claim&) = delete;
+  ~claim() {
+    std::atomic<const core::hub_set*>& held = alone.hubs[0]->placement;
+    if (held.load(std::memory_order_relaxed) == &alone) held.store(nullptr, std::memory_order_relaxed);
+  }
+};
+
 // The hubs that runs have made and given back. Their threads sleep; a descriptor whose watch they have is still watched.
 constinit detail::spinlock idle_lock;
 constinit core::hub* idle[core::max_hubs] = {};
@@ -153,9 +173,7 @@ detail::several_hubs::several_hubs(unsigned hubs) {
   if (hubs == 0) hubs = base::usable_cpus();
   if (hubs > core::max_hubs) throw std::system_error(EAGAIN, std::generic_category(), "weft: that many hubs");
   core::hub& mine = core::local_hub();
-  if (mine.placement.load(std::memory_order_relaxed) != nullptr) {
-    throw std::system_error(std::make_error_code(std::errc::operation_in_progress), "weft: a run inside a run");
-  }
+  const claim until_made(mine);
   auto made = std::make_unique<state>();
   core::hub_set& set = made->set;
   set.hubs[set.count++] = &mine;

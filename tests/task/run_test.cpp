@@ -218,6 +218,34 @@ TEST(run, misuse) {
   });
 }
 
+TEST(run, two_fibers_of_a_hub_cannot_have_one_each) {
+  // More hubs than any other case has: their making suspends the first one, and the second comes meanwhile.
+  int ran = 0, refused = 0;
+  event leave;
+  auto one = [&] {
+    try {
+      run({.hubs = 8}, [&] {
+        ++ran;
+        EXPECT_EQ(hubs().size(), 8U);
+        leave.wait();
+        EXPECT_EQ(hubs().size(), 8U);
+      });
+    } catch (const std::system_error& e) {
+      EXPECT_EQ(e.code(), std::errc::operation_in_progress);
+      ++refused;
+      leave.set();
+    }
+  };
+  const task<> first = spawn(one);
+  const task<> second = spawn(one);
+  second.join();
+  leave.set();
+  first.join();
+  EXPECT_EQ(ran, 1);
+  EXPECT_EQ(refused, 1);
+  EXPECT_EQ(hubs().size(), 1U);
+}
+
 TEST(run, of_several_threads_at_once) {
   std::atomic<int> ran{0};
   std::vector<std::thread> threads;
