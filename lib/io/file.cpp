@@ -2,6 +2,7 @@
 #include "weft/file.hpp"
 
 #include <cerrno>
+#include <limits>
 
 #include "io/file_call.hpp"
 #include "io/io_vector.hpp"
@@ -37,6 +38,8 @@ class use {
 template <class Buffer>
 io_result transfer(detail::descriptor& d, file_call::kind what, std::span<const Buffer> buffers, std::uint64_t offset,
                    deadline by) {
+  // As a loff_t it would be negative, and -1 stands for the file's own position (io_uring_enter(2)).
+  if (offset > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return -EINVAL;
   const io::io_vector places(buffers);
   const use using_it(d);
   return using_it.perform({.what = what, .places = places.entries(), .count = places.count(), .offset = offset}, by);

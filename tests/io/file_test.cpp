@@ -128,6 +128,22 @@ TEST_P(files, errors_are_the_systems) {
   EXPECT_EQ(failure([&] { f.sync(); }), std::errc::bad_file_descriptor);
 }
 
+TEST_P(files, an_offset_beyond_all_files_is_refused) {
+  file f = make();
+  f.write_at(std::string_view("abcdef"), 0);
+  for (const std::uint64_t offset : {~std::uint64_t{0}, ~std::uint64_t{5}, std::uint64_t{1} << 63}) {
+    std::error_code ec;
+    char text[8];
+    EXPECT_EQ(f.write_at(std::string_view("XY"), offset, ec), 0U);
+    EXPECT_EQ(ec, std::errc::invalid_argument);
+    EXPECT_EQ(f.read_at(text, offset, ec), 0U);
+    EXPECT_EQ(ec, std::errc::invalid_argument);
+  }
+  char text[8];
+  ASSERT_EQ(f.read_at(text, 0), 6U);
+  EXPECT_EQ(std::string_view(text, 6), "abcdef");
+}
+
 TEST_P(files, streams_go_through_them) {
   file_stream out(make());
   out.write_all("first\nsecond\nlast");
