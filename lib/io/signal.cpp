@@ -48,7 +48,7 @@ std::optional<siginfo_t> signal_stream::receive(deadline by) {
 
 bool signal_stream::ready() const noexcept {
   pollfd look{native_handle(), POLLIN, 0};
-  return look.fd >= 0 && base::raw_syscall(SYS_poll, &look, 1, 0) == 1;
+  return look.fd >= 0 && (base::raw_syscall(SYS_poll, &look, 1, 0) == 1 || source_->has_overflowed());
 }
 
 int signal_stream::native_handle() const noexcept { return source_ == nullptr ? -1 : source_->fd(); }

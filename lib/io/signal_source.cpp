@@ -192,6 +192,13 @@ bool signal_source::try_take(siginfo_t& out) noexcept {
   return false;
 }
 
+bool signal_source::has_overflowed() const noexcept {
+  for (const entry* const e : entries_) {
+    if (e != nullptr && e->overflowed.load(std::memory_order_seq_cst)) return true;
+  }
+  return false;
+}
+
 void signal_source::forget_after_fork() noexcept {
   new (&changes) spinlock;  // whoever held it is not here
   for (signal_source* s = sources; s != nullptr; s = s->next_) {

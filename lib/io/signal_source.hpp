@@ -18,6 +18,8 @@ class [[gnu::visibility("hidden")]] signal_source {
 
   /// Takes a signal if there is one; never waits.
   bool try_take(siginfo_t & out) noexcept;
+  /// Whether a signal is there that the pipe had no room for.
+  bool has_overflowed() const noexcept;
   /// The end to wait on; -1 in a fork's child.
   int fd() const noexcept { return read_fd_; }
 

@@ -71,6 +71,13 @@ TEST_F(signals, a_deadline_ends_the_wait_but_not_a_signal_that_is_there) {
   EXPECT_FALSE(stream.receive(0ms));
 }
 
+TEST_F(signals, a_stream_is_ready_until_the_last_one_is_taken) {
+  signal_stream stream({SIGUSR1});
+  for (int i = 0; i < 2000; ++i) raise(SIGUSR1);  // more than the pipe has room for
+  while (stream.ready()) ASSERT_TRUE(stream.receive(0ms));
+  EXPECT_FALSE(stream.receive(0ms));
+}
+
 TEST_F(signals, each_stream_gets_each_signal) {
   signal_stream one({SIGUSR1}), two({SIGUSR1}), other({SIGUSR2});
   raise(SIGUSR1);
