@@ -15,8 +15,10 @@
 
 #include "base/syscall.hpp"
 #include "core/fork.hpp"
+#include "core/local_hub.hpp"
 #include "fd/poll_now.hpp"
 #include "io/child.hpp"
+#include "io/held_flag.hpp"
 #include "io/operation.hpp"
 #include "io/spawn_actions.hpp"
 #include "weft/detail/spin.hpp"
@@ -125,7 +127,7 @@ class [[gnu::visibility("hidden")]] process::state : public std::enable_shared_f
   static bool sent(long result) {
     if (result == 0) return true;
     if (result == -ESRCH) return false;
-    throw std::system_error(static_cast<int>(-result), std::generic_category(), "weft: a signal to a child");
+    throw std::system_error(static_cast<int>(-result), std::system_category(), "weft: a signal to a child");
   }
   void write_some();
   static void read_some(pipe_reader & from, std::string & to);
@@ -148,7 +150,7 @@ class [[gnu::visibility("hidden")]] process::state : public std::enable_shared_f
   std::atomic<std::chrono::microseconds> pause_{std::chrono::microseconds(500)};
   detail::subscription_list subscribers_;
   mutex watching_;  // for the next
-  std::vector<hub> watched_on_;
+  std::atomic<bool> watched_on_[core::max_hubs] = {};
   std::string_view input_;
   process_output output_;
 };
@@ -229,18 +231,14 @@ void process::state::subscribe(detail::subscription& s) {
 }
 
 void process::state::watch_here() {
-  const hub here = hub::current();
+  const unsigned here = core::local_hub().index;
   const std::lock_guard guard(watching_);
-  if (std::find(watched_on_.begin(), watched_on_.end(), here) != watched_on_.end()) return;
-  watched_on_.push_back(here);
-  try {
-    spawn({.name = "process", .on = here}, [self = shared_from_this()] {
-      while (!self->over()) self->wait_for_end(deadline::never());
-    });
-  } catch (...) {
-    watched_on_.pop_back();
-    throw;
-  }
+  if (watched_on_[here].exchange(true)) return;
+  const std::shared_ptr<state> self = shared_from_this();
+  io::held_flag watched(std::shared_ptr<std::atomic<bool>>(self, &watched_on_[here]));
+  spawn({.name = "process", .on = hub::current()}, [self, watched = std::move(watched)] {
+    while (!self->over()) self->wait_for_end(deadline::never());
+  });
 }
 
 void process::state::abandon() noexcept {

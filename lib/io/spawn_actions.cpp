@@ -16,7 +16,12 @@ namespace weft {
 namespace {
 
 void check(int error, const char* what) {
-  if (error != 0) throw std::system_error(error, std::generic_category(), what);
+  if (error != 0) throw std::system_error(error, std::system_category(), what);
+}
+
+// The child tells the error, not which of its steps it was.
+bool is_error_of_folder(int error, const std::string& folder) {
+  return !folder.empty() && ::faccessat(AT_FDCWD, (folder + "/.").c_str(), X_OK, AT_EACCESS) != 0 && errno == error;
 }
 
 // What exec takes: pointers, with a null behind them.
@@ -143,7 +148,9 @@ pid_t child_actions::spawn(const std::vector<std::string>& command) {
   char* const* const environment = options_.environment ? variables.data() : environ;
   pid_t pid = -1;
   const auto make = options_.search_path ? posix_spawnp : posix_spawn;
-  check(make(&pid, words[0], &actions_, &attributes_, words.data(), environment), words[0]);
+  const int error = make(&pid, words[0], &actions_, &attributes_, words.data(), environment);
+  if (error != 0 && is_error_of_folder(error, options_.cwd)) check(error, ("weft: the folder " + options_.cwd).c_str());
+  check(error, words[0]);
   return pid;
 }
 

@@ -9,7 +9,9 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <utility>
 
+#include "io/held_flag.hpp"
 #include "tls/error.hpp"
 #include "weft/cancelled.hpp"
 #include "weft/fiber.hpp"
@@ -116,10 +118,11 @@ void engine::flush_soon() {
   std::error_code ec;
   if (flush(ec, deadline::from_ns(0)) || ec != io_errc::timed_out || flushing_behind_.exchange(true)) return;
   // The peer takes nothing at the moment, perhaps because it wants to be read from first: the caller goes on with that.
-  spawn({.name = "tls flush", .on = hub::current()}, [self = shared_from_this()] {
+  const std::shared_ptr<engine> self = shared_from_this();
+  io::held_flag flushing(std::shared_ptr<std::atomic<bool>>(self, &flushing_behind_));
+  spawn({.name = "tls flush", .on = hub::current()}, [self, flushing = std::move(flushing)] {
     std::error_code ignored;
     self->flush(ignored, deadline::never());  // if it fails, the next call finds out
-    self->flushing_behind_ = false;
   });
 }
 

@@ -21,7 +21,9 @@
 #include "base/syscall.hpp"
 #include "tests/io/support.hpp"
 #include "weft/fiber.hpp"
+#include "weft/hub.hpp"
 #include "weft/io.hpp"
+#include "weft/run.hpp"
 #include "weft/wait.hpp"
 
 namespace weft {
@@ -97,6 +99,17 @@ TEST(processes, on_each_hub_that_waits_for_one_its_end_is_seen) {
   p.in().close();
   EXPECT_EQ(wait(one).size(), 1U);
   other.join();
+}
+
+TEST(processes, the_end_is_seen_also_after_a_run_that_did_not_wait_for_it) {
+  process p({"cat"}, {.in = stdio::pipe()});
+  waitable_ref one[] = {p};
+  const auto seen_by = [&](deadline by) {
+    return run({.hubs = 2}, [&] { return spawn({.on = hubs()[1]}, [&] { return wait(one, by).size(); }).get(); });
+  };
+  EXPECT_EQ(seen_by(1ms), 0U);
+  p.in().close();
+  EXPECT_EQ(seen_by(10s), 1U);
 }
 
 TEST(processes, how_it_ended_is_told) {
@@ -289,6 +302,16 @@ TEST(processes, what_cannot_be_started_throws_the_systems_error) {
   EXPECT_EQ(error_of_start({"true"}, {.descriptors = {{2, 1}}}), EINVAL);
   EXPECT_EQ(error_of_start({"true"}, {.out = stdio::from(987654)}), EBADF);
   EXPECT_EQ(error_of_start({"true"}, {.search_path = false}), ENOENT);
+}
+
+TEST(processes, a_folder_that_is_not_there_is_named) {
+  try {
+    process p({"true"}, {.cwd = "/no/such/folder"});
+    FAIL();
+  } catch (const std::system_error& e) {
+    EXPECT_EQ(e.code(), std::error_code(ENOENT, std::system_category()));
+    EXPECT_STREQ(e.what(), "weft: the folder /no/such/folder: No such file or directory");
+  }
 }
 
 TEST(processes, if_somebody_else_takes_the_status_it_is_unknown) {
