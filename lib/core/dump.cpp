@@ -8,7 +8,9 @@
 #include <signal.h>
 #include <unwind.h>
 
+#include <algorithm>
 #include <atomic>
+#include <string_view>
 
 #include "base/clock.hpp"
 #include "base/message.hpp"
@@ -127,6 +129,29 @@ void run_dump(message& m, hub& h) noexcept {
   print_hub(h);
 }
 
+// The kernel's own threads of an io_uring are listed among ours. Somebody waits for what they do, and that wait counts.
+bool is_kernel_worker(long folder, const char* tid) noexcept {
+  constexpr unsigned long io_worker = 0x10;  // PF_IO_WORKER (include/linux/sched.h)
+  base::fixed_text<32> path;
+  path << tid << "/stat" << '\0';
+  const long fd = base::raw_syscall(SYS_openat, folder, path.view().data(), O_RDONLY | O_CLOEXEC);
+  if (base::is_error(fd)) return false;
+  char text[256];
+  const long got = base::raw_syscall(SYS_read, fd, text, sizeof text);
+  base::raw_syscall(SYS_close, fd);
+  if (got <= 0) return false;
+  // Behind the name, which may have anything in it: state, five numbers, the flags (proc(5)).
+  std::string_view rest(text, static_cast<std::size_t>(got));
+  rest.remove_prefix(rest.rfind(')') + 1);
+  for (int i = 0; i < 7; ++i) rest.remove_prefix(std::min(rest.find(' ') + 1, rest.size()));
+  unsigned long flags = 0;
+  for (const char c : rest) {
+    if (c < '0' || c > '9') break;
+    flags = flags * 10 + static_cast<unsigned long>(c - '0');
+  }
+  return (flags & io_worker) != 0;
+}
+
 unsigned count_os_threads() noexcept {
   const long fd = base::raw_syscall(SYS_open, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (base::is_error(fd)) return 0;
@@ -137,7 +162,7 @@ unsigned count_os_threads() noexcept {
     if (got <= 0) break;
     for (long at = 0; at < got;) {
       const auto* entry = reinterpret_cast<const dirent64*>(entries + at);
-      n += entry->d_name[0] != '.' ? 1U : 0U;
+      n += entry->d_name[0] != '.' && !is_kernel_worker(fd, entry->d_name) ? 1U : 0U;
       at += entry->d_reclen;
     }
   }
@@ -145,16 +170,28 @@ unsigned count_os_threads() noexcept {
   return n;
 }
 
+bool waits_for_others(const hub& h, const hub& caller) noexcept {
+  if (h.awaited.load(std::memory_order_relaxed) != 0 || h.deadlines.count() != 0) return false;
+  if (&h != &caller && !h.sleeping.load(std::memory_order_seq_cst)) return false;
+  return h.inbox.load(std::memory_order_seq_cst) == nullptr;
+}
+
+// One pass over the hubs is not one moment: while we look at one, another, seen asleep, may wake, wake it and sleep again.
+// So a second pass finds each in the very sleep that the first has seen, and between the two is the moment.
 bool all_wait_for_each_other(const hub& caller) noexcept {
   const unsigned count = hub_count.load(std::memory_order_acquire);
+  std::uint32_t polls[max_hubs];
   for (unsigned i = 0; i < count; ++i) {
-    const hub& other = *hubs[i];
-    if (other.awaited.load(std::memory_order_relaxed) != 0) return false;
-    if (other.deadlines.count() != 0 || other.inbox.load(std::memory_order_relaxed) != nullptr) return false;
-    if (&other != &caller && !other.sleeping.load(std::memory_order_relaxed)) return false;
+    if (!waits_for_others(*hubs[i], caller)) return false;
+    polls[i] = hubs[i]->polls.load(std::memory_order_relaxed);
   }
   // A thread that is not ours might wake somebody.
-  return count_os_threads() == count && (may_be_woken_from_outside == nullptr || !may_be_woken_from_outside());
+  if (count_os_threads() != count || (may_be_woken_from_outside != nullptr && may_be_woken_from_outside()))
+    return false;
+  for (unsigned i = 0; i < count; ++i) {
+    if (!waits_for_others(*hubs[i], caller) || hubs[i]->polls.load(std::memory_order_relaxed) != polls[i]) return false;
+  }
+  return hub_count.load(std::memory_order_acquire) == count;
 }
 
 }  // namespace

@@ -25,8 +25,7 @@ bool hub::prepare(unsigned number) noexcept {
   return events.create();
 }
 
-void hub::poll(bool block) noexcept {
-  ++polls;
+void hub::look(bool block) noexcept {
   events_in_batch_ = 0;
   poll_due = false;
   quantum = poll_interval;
@@ -49,7 +48,8 @@ void hub::run_loop() noexcept {
     drain_inbox();
     fire_timers();
     if (poll_due) {
-      poll(false);
+      begin_look();
+      look(false);
       if (watch != nullptr) watch->after_poll(*this, false);
     }
     if (ready_head != nullptr) {
@@ -71,7 +71,8 @@ void hub::run_loop() noexcept {
     }
     told = false;
     if (awake) {
-      poll(false);
+      begin_look();
+      look(false);
       watch->after_poll(*this, true);
       awake = false;
       continue;
@@ -83,9 +84,10 @@ void hub::run_loop() noexcept {
     }
     if (spin_for_messages()) continue;
     report_deadlock(*this);
+    begin_look();  // who sees us sleep, and sleep again, sees that it was not the same sleep
     sleeping.store(true, std::memory_order_seq_cst);
     // A message posted before the store above was seen was posted without a kick.
-    if (inbox.load(std::memory_order_seq_cst) == nullptr && ready_head == nullptr) poll(true);
+    if (inbox.load(std::memory_order_seq_cst) == nullptr && ready_head == nullptr) look(true);
     sleeping.store(false, std::memory_order_relaxed);
     if (inbox.load(std::memory_order_relaxed) != nullptr && base::monotonic_ns() - now < worth_spinning) {
       spins_left_ = spins_granted;

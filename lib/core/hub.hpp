@@ -75,7 +75,9 @@ class hub {
   std::atomic<std::uint32_t> load{0};
   std::atomic<std::uint32_t> arriving{0};
   std::atomic<std::uint32_t> awaited{0};  // waits that something outside the process may end
-  std::atomic<int> kernel_tid{0};         // of the OS thread that runs it
+  // Looks at I/O so far, begun before `sleeping` is set: an event belongs to the last one. Written by the hub alone.
+  std::atomic<std::uint32_t> polls{0};
+  std::atomic<int> kernel_tid{0};  // of the OS thread that runs it
 
   base::spinlock spare_lock;
   std::atomic<fiber*> spare{nullptr};  // control blocks of this hub for those who spawn here from others
@@ -134,12 +136,12 @@ class hub {
   /// Asked when the quantum is used up. True: the loop fiber is to be entered now, and will look at I/O.
   bool time_to_look() noexcept;
 
-  std::uint32_t polls = 0;  // looks at I/O so far: an event belongs to the last one
-  bool poll_due = false;    // the loop fiber is to look at I/O before it runs anybody
+  bool poll_due = false;  // the loop fiber is to look at I/O before it runs anybody
   bool stopping = false;
 
  private:
-  void poll(bool block) noexcept;
+  void begin_look() noexcept { polls.store(polls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
+  void look(bool block) noexcept;
 
   /// Readies the fibers that wait for idleness with the highest priority there is.
   void wake_idlers() noexcept;

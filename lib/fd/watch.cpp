@@ -65,7 +65,7 @@ watch* take_watch(int fd) noexcept {
   for (watch::side& s : w->sides) {
     s.placed = s.armed = false;
     s.misses = 0;
-    s.added = w->home->polls - 1;
+    s.added = w->home->polls.load(std::memory_order_relaxed) - 1;
   }
   return w;
 }
@@ -189,7 +189,7 @@ void on_event(loop::io& io) noexcept {
     const std::lock_guard guard(w.lock);
     // Who began to wait behind this very look at the kernel tried, and found nothing: the event is from before. If there
     // is something after all, it comes again.
-    if (s.added == h.polls && s.active() && !s.waiters.empty()) return;
+    if (s.added == h.polls.load(std::memory_order_relaxed) && s.active() && !s.waiters.empty()) return;
     if (!s.active()) s.placed = s.armed = false;  // libev gave up on the number: a system call will tell why
     const bool served = !s.waiters.empty();
     n = take_waiters(s, woken, room, false);
@@ -358,7 +358,7 @@ void add_waiter_held(watch& w, direction dir, waiter& n) noexcept {
   n.queued = true;
   s.waiters.push_back(&n);
   if (w.home == core::this_hub()) {
-    s.added = w.home->polls;
+    s.added = w.home->polls.load(std::memory_order_relaxed);
     s.expected.store(n.who.target, std::memory_order_relaxed);
   }
   if (s.armed) return;

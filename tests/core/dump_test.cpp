@@ -3,16 +3,20 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 
 #include "base/message.hpp"
 #include "core/local_hub.hpp"
+#include "core/runtime.hpp"
 #include "core/scheduler.hpp"
 #include "weft/fiber.hpp"
+#include "weft/run.hpp"
 
 namespace weft::core {
 namespace {
@@ -81,6 +85,46 @@ TEST_F(dump, a_deadlock_is_reported_once_with_all_stacks) {
   EXPECT_TRUE(asked);
 #endif
 }
+
+#if !defined(__SANITIZE_THREAD__)  // whose runtime has a thread of its own
+
+// What another hub does between the two looks at it.
+struct turn : message {
+  std::atomic<bool> taken{false};
+};
+
+void await_sleep(const hub& h) {
+  while (!h.sleeping.load()) std::this_thread::yield();
+}
+
+TEST_F(dump, a_hub_that_was_awake_in_between_does_not_wait) {
+  static turn between;
+  static int asked = 0;
+  between.run = [](message& m, hub&) noexcept { static_cast<turn&>(m).taken = true; };
+  weft::run({.hubs = 2}, [&] {
+    ASSERT_EQ(hub_count.load(), 2U);
+    hub& here = local_hub();
+    hub& other = *hubs[1 - here.index];
+    may_be_woken_from_outside = []() noexcept {
+      ++asked;
+      hub& busy = *hubs[1 - local_hub().index];
+      busy.post(between);
+      while (!between.taken) std::this_thread::yield();
+      await_sleep(busy);
+      return false;
+    };
+    await_sleep(other);
+    report_deadlock(here);
+    EXPECT_EQ(asked, 1);
+    EXPECT_EQ(written_to_log(path).find("wait for each other"), std::string::npos);
+    may_be_woken_from_outside = nullptr;
+    await_sleep(other);
+    report_deadlock(here);
+    EXPECT_NE(written_to_log(path).find("wait for each other"), std::string::npos);
+  });
+}
+
+#endif
 
 }  // namespace
 }  // namespace weft::core
