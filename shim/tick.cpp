@@ -19,7 +19,7 @@ namespace {
 
 // A turn of a busy fiber ends at the second tick that finds it, so between one interval and two. Shorter ones would make
 // programs whose threads spin for each other faster yet, at some microseconds of signal handling for each tick.
-constexpr long interval_ns = 4'000'000;
+constexpr long interval_ns = 2'000'000;
 
 struct tick {
   int timer = 0;

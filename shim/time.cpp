@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.hpp"
+#include "base/syscall.hpp"
 #include "core/scheduler.hpp"
 #include "shim/helper.hpp"
 #include "shim/user_memory.hpp"
@@ -100,7 +101,8 @@ long sys_clock_nanosleep(call& c) noexcept {
 
 long sys_sched_yield(call&) noexcept {
   core::yield_and_poll();
-  return 0;
+  // The processor itself, too: what the caller spins for may be the turn of another hub, or of another process.
+  return base::raw_syscall(SYS_sched_yield);
 }
 
 }  // namespace weft::shim

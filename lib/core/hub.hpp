@@ -128,6 +128,10 @@ class hub {
   void drain_inbox() noexcept;
   /// Readies the fibers whose deadline has passed.
   void fire_timers() noexcept;
+  /// Those that became ready behind @p last (null: all) go on in their order, but a random one of them begins. Fibers whose
+  /// deadlines passed in one long turn would otherwise meet in the same order turn after turn, and one that has to come
+  /// first for once never would: CPython's threads, which ask for the interpreter's lock again every 5 ms.
+  void rotate_ready_behind(fiber* last) noexcept;
 
   /// From an event's callback, on the loop fiber: ends the park that @p w names as `unpark` does, and runs the fiber at
   /// once instead of queueing it, unless the batch has become long.
@@ -136,7 +140,8 @@ class hub {
   /// Asked when the quantum is used up. True: the loop fiber is to be entered now, and will look at I/O.
   bool time_to_look() noexcept;
 
-  bool poll_due = false;  // the loop fiber is to look at I/O before it runs anybody
+  std::uint32_t lottery = 2463534242;  // of rotate_ready_behind; never 0
+  bool poll_due = false;               // the loop fiber is to look at I/O before it runs anybody
   bool stopping = false;
 
  private:

@@ -264,7 +264,9 @@ void yield() noexcept { yield_on(*weft_this_hub); }
 void yield_and_poll() noexcept {
   hub& h = *weft_this_hub;
   h.poll_due = true;
+  fiber* const last = h.ready_tail;
   h.fire_timers();  // whose time has come goes first: it has waited for this fiber's turn to end
+  h.rotate_ready_behind(last);
   h.push_ready(*h.current);
   switch_to(h, h.loop_fiber);
 }
@@ -289,6 +291,25 @@ void hub::wake_from_event(waker w, int reason) noexcept {
   drain_inbox();
   fire_timers();
   switch_to(*this, *pop_ready());
+}
+
+void hub::rotate_ready_behind(fiber* last) noexcept {
+  fiber*& first = last == nullptr ? ready_head : last->next;
+  unsigned count = 0;
+  for (const fiber* f = first; f != nullptr; f = f->next) ++count;
+  if (count < 2) return;
+  // A step of Marsaglia's xorshift32: nobody's period.
+  lottery ^= lottery << 13;
+  lottery ^= lottery >> 17;
+  lottery ^= lottery << 5;
+  const unsigned turns = lottery % count;
+  if (turns == 0) return;
+  fiber* cut = first;
+  for (unsigned i = 1; i < turns; ++i) cut = cut->next;
+  ready_tail->next = first;
+  first = cut->next;
+  cut->next = nullptr;
+  ready_tail = cut;
 }
 
 void hub::fire_timers() noexcept {

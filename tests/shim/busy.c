@@ -151,6 +151,75 @@ static void in_a_handler(void) {
   FACT("in a handler");
 }
 
+/* A lock that a thread computes under and gives up only when somebody has waited 5 ms for it in vain, and then sees taken
+   before it asks again: CPython's way. Whoever waits for it must get it some day, beside two that compute without end. */
+static struct {
+  pthread_mutex_t m;
+  pthread_cond_t free, taken;
+  int locked, wanted, holder;
+  unsigned long changes;
+} interpreter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, 0, 0};
+static void take_interpreter(int me) {
+  pthread_mutex_lock(&interpreter.m);
+  while (interpreter.locked) {
+    unsigned long before = interpreter.changes;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 5000000;
+    if (until.tv_nsec >= 1000000000) {
+      until.tv_nsec -= 1000000000;
+      until.tv_sec++;
+    }
+    if (pthread_cond_timedwait(&interpreter.free, &interpreter.m, &until) == ETIMEDOUT && interpreter.locked &&
+        interpreter.changes == before) {
+      STORE(interpreter.wanted, 1);
+    }
+  }
+  interpreter.locked = 1;
+  STORE(interpreter.wanted, 0);
+  if (interpreter.holder != me) {
+    interpreter.holder = me;
+    interpreter.changes++;
+  }
+  pthread_cond_signal(&interpreter.taken);
+  pthread_mutex_unlock(&interpreter.m);
+}
+static void drop_interpreter(int me) {
+  pthread_mutex_lock(&interpreter.m);
+  interpreter.locked = 0;
+  pthread_cond_signal(&interpreter.free);
+  while (LOAD(interpreter.wanted) && interpreter.holder == me) pthread_cond_wait(&interpreter.taken, &interpreter.m);
+  pthread_mutex_unlock(&interpreter.m);
+}
+static void* interpret(void* arg) {
+  int me = (int)(intptr_t)arg;
+  take_interpreter(me);
+  ADD(ready, 1);
+  while (!LOAD(stop)) {
+    if (LOAD(interpreter.wanted)) {
+      drop_interpreter(me);
+      take_interpreter(me);
+    }
+  }
+  STORE(interpreter.wanted, 0);
+  drop_interpreter(me);
+  return arg;
+}
+static void one_more_interpreter(void) {
+  STORE(stop, 0);
+  STORE(ready, 0);
+  pthread_t t[2];
+  for (intptr_t i = 0; i < 2; i++) t[i] = start(interpret, (void*)(i + 1));
+  AWAIT(LOAD(ready) == 2);
+  for (int i = 0; i < 20; i++) {
+    take_interpreter(3);
+    drop_interpreter(3);
+  }
+  STORE(stop, 1);
+  for (int i = 0; i < 2; i++) finish(t[i]);
+  FACT("one more interpreter");
+}
+
 int main(void) {
   begin();
   spin_on_a_flag();
@@ -159,5 +228,6 @@ int main(void) {
   yields();
   in_libc();
   in_a_handler();
+  one_more_interpreter();
   return end();
 }
