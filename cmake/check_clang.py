@@ -6,15 +6,13 @@ takes half of a build's time.
     check_clang.py CLANGXX BUILD_DIR
 """
 
-import concurrent.futures
-import json
-import os
-import pathlib
 import shlex
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+import check_units
+from check_units import ROOT
+
 # What is clang's own affair, or would write something; a flag with the number of words behind it.
 DROPPED = {"-c": 0, "-o": 1, "-MD": 0, "-MMD": 0, "-MT": 1, "-MF": 1, "-MQ": 1, "-Winvalid-pch": 0}
 
@@ -37,28 +35,18 @@ def flags_of(command):
 
 
 def main(clang, build):
-    build = pathlib.Path(build).resolve()
     jobs = {}
-    for entry in json.loads((build / "compile_commands.json").read_text()):
-        path = pathlib.Path(entry["directory"], entry["file"]).resolve()
-        if path.suffix in (".c", ".cpp") and path.is_relative_to(ROOT) and not path.is_relative_to(build):
-            language = ["-x", "c" if path.suffix == ".c" else "c++"]
-            jobs[path] = (entry["directory"], [*flags_of(entry["command"]), *language])
+    for path, entry in check_units.of_build(build).items():
+        language = ["-x", "c" if path.suffix == ".c" else "c++"]
+        jobs[path] = [f"-working-directory={entry['directory']}", *flags_of(entry["command"]), *language]
     for path in (ROOT / "include").rglob("*.h*"):
         language = ["-x", "c"] if path.suffix == ".h" else ["-x", "c++", "-std=c++20"]
-        jobs[path] = (ROOT, ["-Iinclude", "-Wall", "-Wextra", "-Wshadow", "-Wno-pragma-once-outside-header", *language])
+        jobs[path] = [f"-I{ROOT / 'include'}", "-Wall", "-Wextra", "-Wshadow", "-Wno-pragma-once-outside-header", *language]
 
-    def check(path):
-        folder, flags = jobs[path]
-        return subprocess.run([clang, *flags, "-Werror", "-Wno-unknown-warning-option", "-fsyntax-only", path], cwd=folder,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    def command(path):
+        return [clang, *jobs[path], "-Werror", "-Wno-unknown-warning-option", "-fsyntax-only", path]
 
-    failed = 0
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for path, run in zip(jobs, pool.map(check, jobs)):
-            if run.returncode != 0:
-                failed += 1
-                print(f"{path.relative_to(ROOT)}:\n{run.stdout}")
+    failed = sum(not passed for _, passed in check_units.verdicts(jobs, command, stderr=subprocess.STDOUT))
     print(f"{len(jobs)} files, {failed} with faults")
     return 1 if failed else 0
 

@@ -8,15 +8,13 @@ A unit that passed leaves a stamp in BUILD_DIR/tidy under the hash of all that i
 again until one of those changes.
 """
 
-import concurrent.futures
 import hashlib
-import json
-import os
 import pathlib
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+import check_units
+from check_units import ROOT
 
 
 def digest(*parts):
@@ -40,27 +38,20 @@ def main(tidy, build, folders):
     version = subprocess.run([tidy, "--version"], capture_output=True, check=True).stdout
     shared = digest(version, (ROOT / ".clang-tidy").read_bytes(), *headers)
 
-    units = {}
-    for entry in json.loads((build / "compile_commands.json").read_text()):
-        path = pathlib.Path(entry["directory"], entry["file"]).resolve()
-        inside = any(path.is_relative_to(ROOT / folder) for folder in folders)
-        if inside and path.suffix == ".cpp" and not path.is_relative_to(build.resolve()):
-            units[path] = stamps / digest(shared, entry["command"], path.read_bytes())
+    units = check_units.of_build(build, folders, (".cpp",))
+    stamp_of = {path: stamps / digest(shared, entry["command"], path.read_bytes()) for path, entry in units.items()}
+    todo = [path for path, stamp in stamp_of.items() if not stamp.exists()]
 
-    def check(path):
-        command = [tidy, "--quiet", "-p", build, "--extra-arg=-Wno-unknown-warning-option", path]
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    def command(path):
+        return [tidy, "--quiet", "-p", build, "--extra-arg=-Wno-unknown-warning-option", path]
 
-    todo = [path for path, stamp in units.items() if not stamp.exists()]
     failed = 0
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for path, run in zip(todo, pool.map(check, todo)):
-            if run.returncode == 0:
-                units[path].touch()
-            else:
-                failed += 1
-                print(f"{path.relative_to(ROOT)}:\n{run.stdout}")
-    for stamp in set(stamps.iterdir()) - set(units.values()):
+    for path, passed in check_units.verdicts(todo, command, stderr=subprocess.DEVNULL):
+        if passed:
+            stamp_of[path].touch()
+        else:
+            failed += 1
+    for stamp in set(stamps.iterdir()) - set(stamp_of.values()):
         stamp.unlink()
     print(f"{len(units)} units, {len(todo)} run, {failed} with findings")
     return 1 if failed else 0

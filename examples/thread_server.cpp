@@ -55,6 +55,7 @@ int open_listener(int port, int socket_flags) {
   if (listener < 0) return -1;
   const int on = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // accepted sockets inherit it
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -106,8 +107,6 @@ int serve(int port, connection_handler handler) {
       if (errno != EINTR && errno != ECONNABORTED) std::this_thread::sleep_for(back_off);
       continue;
     }
-    const int on = 1;
-    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     try {
       std::thread(run_connection, socket, handler).detach();
     } catch (const std::system_error& error) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the servers of the examples share: a listener on the loopback address and the loop of the threaded ones.
+// What the servers of the examples, and their peers in bench/peers, share: a listener on the loopback address and the loop
+// of the threaded ones.
 // Plain POSIX sockets and std::thread; nothing here knows of Weft.
 #pragma once
 

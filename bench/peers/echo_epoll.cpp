@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The echo server on epoll with nothing in between, level-triggered. What Weft's own is held against (bench/echo_peers.py).
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
-#include "bench/peers/echo_server.hpp"
+#include "examples/thread_server.hpp"
 
 namespace {
 
@@ -30,12 +31,14 @@ void end(connection* c) {
   delete c;
 }
 
-void accept_all(int epoll, int listener) {
+// False when a signal has shut the listener down.
+bool accept_all(int epoll, int listener) {
   for (int fd; (fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) {
     auto* c = new connection;
     c->fd = fd;
     watch(epoll, EPOLL_CTL_ADD, c, EPOLLIN);
   }
+  return errno != EINVAL;
 }
 
 void serve(int epoll, connection* c, std::uint32_t events) {
@@ -63,7 +66,7 @@ void serve(int epoll, connection* c, std::uint32_t events) {
 
 int main() {
   connection listening;
-  listening.fd = peers::start_listening();
+  listening.fd = example::start_listening(0, SOCK_NONBLOCK);
   if (listening.fd < 0) return 1;
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
   watch(epoll, EPOLL_CTL_ADD, &listening, EPOLLIN);
@@ -73,7 +76,7 @@ int main() {
     for (int i = 0; i < n; ++i) {
       auto* c = static_cast<connection*>(events[i].data.ptr);
       if (c == &listening) {
-        accept_all(epoll, c->fd);
+        if (!accept_all(epoll, c->fd)) return 0;
       } else {
         serve(epoll, c, events[i].events);
       }

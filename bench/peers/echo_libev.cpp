@@ -7,7 +7,7 @@
 
 #include <cerrno>
 
-#include "bench/peers/echo_server.hpp"
+#include "examples/thread_server.hpp"
 
 namespace {
 
@@ -55,6 +55,7 @@ void on_event(struct ev_loop* loop, ev_io* io, int events) {
 
 void on_connection(struct ev_loop* loop, ev_io* io, int) {
   const int fd = accept4(io->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0 && errno == EINVAL) ev_break(loop, EVBREAK_ALL);  // a signal has shut the listener down
   if (fd < 0) return;
   auto* c = new connection;
   ev_io_init(&c->io, on_event, fd, EV_READ);
@@ -64,7 +65,7 @@ void on_connection(struct ev_loop* loop, ev_io* io, int) {
 }  // namespace
 
 int main() {
-  const int listener = peers::start_listening();
+  const int listener = example::start_listening(0, SOCK_NONBLOCK);
   if (listener < 0) return 1;
   struct ev_loop* loop = ev_default_loop(unsigned{EVFLAG_NOENV} | unsigned{EVBACKEND_EPOLL});
   ev_io accepting;

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "weft/deadline.hpp"
-#include "weft/detail/shielded.hpp"
 #include "weft/detail/spin.hpp"
 #include "weft/detail/wait_queue.hpp"
+#include "weft/shield.hpp"
 
 namespace weft {
 
@@ -98,7 +98,7 @@ class barrier {
     const auto [phase, last] = phases_.arrive(n, dropped);
     if (last) {
       if constexpr (!std::is_same_v<CompletionFunction, detail::no_completion>) {
-        const detail::shielded uncancelled;
+        const shield uncancelled;
         complete_();
       }
       phases_.open();

@@ -12,8 +12,8 @@
 #include "weft/detail/clock.hpp"
 #include "weft/detail/condition.hpp"
 #include "weft/detail/misuse.hpp"
-#include "weft/detail/shielded.hpp"
 #include "weft/mutex.hpp"
+#include "weft/shield.hpp"
 
 namespace weft {
 
@@ -122,7 +122,7 @@ class condition_variable {
       if constexpr (is_plain<Lock>) {
         lock_.mutex()->lock_shielded();
       } else {
-        const detail::shielded uncancelled;
+        const shield uncancelled;
         lock_.lock();
       }
     }

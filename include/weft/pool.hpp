@@ -11,12 +11,32 @@
 
 #include "weft/deadline.hpp"
 #include "weft/detail/mapping.hpp"
-#include "weft/detail/member_set.hpp"
+#include "weft/detail/membership.hpp"
 #include "weft/fiber.hpp"
 #include "weft/no_limit.hpp"
 #include "weft/semaphore.hpp"
 
 namespace weft {
+namespace detail {
+
+/// How many more a pool has room for. The first of the pool's bases: members give their room back until `membership`, the
+/// next one, has let go of them.
+class pool_room {
+ protected:
+  explicit pool_room(std::size_t limit) : vacancies(static_cast<std::ptrdiff_t>(std::min(limit, most))) {}
+  ~pool_room() = default;
+
+  member_set::listener given_back_by_members() noexcept {
+    return {this, [](void* me) noexcept { static_cast<pool_room*>(me)->vacancies.release(); }};
+  }
+
+  counting_semaphore<> vacancies;
+
+ private:
+  static constexpr std::size_t most = counting_semaphore<>::max();
+};
+
+}  // namespace detail
 
 /// A group of at most so many fibers: `spawn` waits for room.
 ///
@@ -33,16 +53,15 @@ namespace weft {
 /// Order     Who waits for room gets it first come, first served.
 /// Cancel    A cancelled `spawn` has spawned nothing.
 /// Lifetime  Destroying it while somebody waits for room aborts.
-class pool : public detail::mapping<pool> {
+class pool : private detail::pool_room, public detail::membership, public detail::mapping<pool> {
  public:
   /// @param limit  members at most; 0: no fiber ever gets in
-  explicit pool(std::size_t limit = no_limit)
-      : limit_(limit), free_(static_cast<std::ptrdiff_t>(std::min(limit, most))), members_({this, give_room}) {}
+  explicit pool(std::size_t limit = no_limit) : pool_room(limit), membership(given_back_by_members()), limit_(limit) {}
 
   /// As weft::spawn, when there is room, and the fiber is a member.
   template <class F, class... Args>
   auto spawn(const fiber_attributes& attributes, F&& function, Args&&... args) {
-    free_.acquire();
+    vacancies.acquire();
     return spawn_in_room(attributes, std::forward<F>(function), std::forward<Args>(args)...);
   }
   template <class F, class... Args>
@@ -54,36 +73,23 @@ class pool : public detail::mapping<pool> {
   template <class F, class... Args>
   auto try_spawn(deadline by, F&& function, Args&&... args)
       -> std::optional<decltype(weft::spawn(std::forward<F>(function), std::forward<Args>(args)...))> {
-    if (!free_.acquire(by)) return std::nullopt;
+    if (!vacancies.acquire(by)) return std::nullopt;
     return spawn_in_room(fiber_attributes{}, std::forward<F>(function), std::forward<Args>(args)...);
   }
   /// Makes a fiber a member once there is room; it may have ended until then.
   /// @return false if @p by passed first, or it has ended, is none, or is a member already
   bool add(const fiber& f, deadline by = deadline::never());
-  bool discard(const fiber& f) noexcept { return members_.discard(f); }
-
-  bool join(deadline by = deadline::never()) { return !members_.contains_caller() && members_.wait_empty(by); }
-  bool join_and_rethrow(deadline by = deadline::never()) { return members_.join_and_rethrow(by); }
-  bool kill(deadline by = deadline::never()) { return members_.kill(nullptr, by); }
-  bool kill(const std::exception_ptr& with, deadline by = deadline::never()) { return members_.kill(with, by); }
-  void request_kill(const std::exception_ptr& with = nullptr) noexcept { members_.request_kill(with); }
-
-  std::size_t size() const noexcept { return members_.size(); }
-  bool empty() const noexcept { return size() == 0; }
-  bool contains(const fiber& f) const noexcept { return members_.contains(f); }
-  std::vector<fiber> fibers() const { return members_.fibers(); }
 
   std::size_t limit() const noexcept { return limit_; }
   /// How many more there is room for, at this moment.
-  std::size_t free_count() const noexcept { return static_cast<std::size_t>(free_.available()); }
+  std::size_t free_count() const noexcept { return static_cast<std::size_t>(vacancies.available()); }
   bool full() const noexcept { return free_count() == 0; }
   /// Waits until there is room. @return for how many; 0 if @p by passed first
   std::size_t wait_available(deadline by = deadline::never());
 
  private:
   friend class detail::mapping<pool>;
-  static void give_room(void* me) noexcept { static_cast<pool*>(me)->free_.release(); }
-  bool runs_inline() const noexcept { return full() && members_.contains_caller(); }
+  bool runs_inline() const noexcept { return full() && members.contains_caller(); }
 
   // Taken; given back unless the fiber becomes a member, which gives it back at its end.
   class room {
@@ -92,7 +98,7 @@ class pool : public detail::mapping<pool> {
     room(const room&) = delete;
     room& operator=(const room&) = delete;
     ~room() {
-      if (owner_ != nullptr) owner_->free_.release();
+      if (owner_ != nullptr) owner_->vacancies.release();
     }
     void pass_on() noexcept { owner_ = nullptr; }
 
@@ -103,16 +109,13 @@ class pool : public detail::mapping<pool> {
   template <class F, class... Args>
   auto spawn_in_room(const fiber_attributes& attributes, F&& function, Args&&... args) {
     room mine(*this);
-    detail::member_set::place place(members_);
+    detail::member_set::place place(members);
     auto made = weft::spawn(attributes, std::forward<F>(function), std::forward<Args>(args)...);
     if (place.take(made, /*is_new=*/true)) mine.pass_on();
     return made;
   }
 
-  static constexpr std::size_t most = counting_semaphore<>::max();
   const std::size_t limit_;
-  counting_semaphore<> free_;
-  detail::member_set members_;
 };
 
 }  // namespace weft

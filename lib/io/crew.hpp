@@ -77,13 +77,6 @@ void report(const error_handler& on_error, const char* where) noexcept;
 /// Whether a call of accept or receive that failed so is worth another one.
 bool is_passing(const std::error_code& ec) noexcept;
 
-/// While it exists nothing cancels the fiber from without.
-class shielded : public detail::cancel_record {
- public:
-  shielded() : detail::cancel_record([](cancel_record&) {}, true) { enter(); }
-  ~shielded() { leave(); }
-};
-
 /// Waits that double.
 class back_off {
  public:

@@ -26,7 +26,6 @@
 #include "weft/fiber.hpp"
 #include "weft/hub.hpp"
 #include "weft/io.hpp"
-#include "weft/mutex.hpp"
 #include "weft/shield.hpp"
 
 namespace weft {
@@ -149,7 +148,6 @@ class [[gnu::visibility("hidden")]] process::state : public std::enable_shared_f
   exit_status status_;
   std::atomic<std::chrono::microseconds> pause_{std::chrono::microseconds(500)};
   detail::subscription_list subscribers_;
-  mutex watching_;  // for the next
   std::atomic<bool> watched_on_[core::max_hubs] = {};
   std::string_view input_;
   process_output output_;
@@ -232,7 +230,6 @@ void process::state::subscribe(detail::subscription& s) {
 
 void process::state::watch_here() {
   const unsigned here = core::local_hub().index;
-  const std::lock_guard guard(watching_);
   if (watched_on_[here].exchange(true)) return;
   const std::shared_ptr<state> self = shared_from_this();
   io::held_flag watched(std::shared_ptr<std::atomic<bool>>(self, &watched_on_[here]));

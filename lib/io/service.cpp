@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <string>
 
+#include "weft/shield.hpp"
+
 namespace weft::io {
 
 void service::start() {
@@ -112,7 +114,7 @@ bool service::stop(deadline grace) {
 }
 
 void service::end() {
-  const shielded all_through;
+  const shield all_through;
   stop(deadline::from_ns(0));
 }
 

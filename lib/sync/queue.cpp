@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "weft/queue.hpp"
 
-#include "weft/detail/shielded.hpp"
+#include "weft/shield.hpp"
 
 namespace weft::detail {
 
 void quiet_lock::lock_shielded() {
-  const shielded quiet;
+  const shield quiet;
   mutex_.lock();
 }
 

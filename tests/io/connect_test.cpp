@@ -137,8 +137,8 @@ TEST(connect, can_be_cancelled) {
   const silent nobody;
   const address to[] = {nobody.at(), nobody.at()};
   const auto before = open_files();
-  EXPECT_TRUE(is_cancellable([&] { connect(to, {.attempt_delay = 0ns}); }));
-  EXPECT_TRUE(is_cancellable([&] { connect(to, patient); }));
+  EXPECT_TRUE(cancels([&] { connect(to, {.attempt_delay = 0ns}); }));
+  EXPECT_TRUE(cancels([&] { connect(to, patient); }));
   EXPECT_EQ(open_files(), before);
 }
 

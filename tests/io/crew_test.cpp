@@ -45,7 +45,7 @@ TEST(crew, has_so_many_places_and_hands_them_on_in_order) {
 TEST(crew, who_gives_up_waiting_for_a_place_has_none) {
   crew c(1);
   c.take_place();
-  EXPECT_TRUE(is_cancellable([&] { c.take_place(); }));
+  EXPECT_TRUE(cancels([&] { c.take_place(); }));
   c.give_place_back();
   EXPECT_EQ(c.size(), 0U);
   EXPECT_TRUE(c.wait_for_end(0s));
@@ -61,7 +61,7 @@ TEST(crew, its_end_is_when_the_last_has_left) {
   });
   EXPECT_FALSE(c.wait_for_end(1ms));
   EXPECT_EQ(c.active(), 1U);
-  EXPECT_TRUE(is_cancellable([&] { c.wait_for_end(deadline::never()); }));
+  EXPECT_TRUE(cancels([&] { c.wait_for_end(deadline::never()); }));
   leave = true;
   EXPECT_TRUE(c.wait_for_end(10s));
   EXPECT_EQ(c.active(), 0U);
@@ -153,7 +153,7 @@ TEST(crew, pauses_double_up_to_the_longest) {
   pause.reset();
   EXPECT_TRUE(pause.fresh());
   back_off hours(1h, 1h);
-  EXPECT_TRUE(is_cancellable([&] { hours.wait(); }));
+  EXPECT_TRUE(cancels([&] { hours.wait(); }));
 }
 
 }  // namespace

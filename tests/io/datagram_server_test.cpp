@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/io/other_hubs.hpp"
+#include "tests/core/other_hubs.hpp"
 #include "tests/io/support.hpp"
 #include "weft/cancelled.hpp"
 
@@ -88,12 +88,12 @@ TEST(datagram_server, no_more_are_handled_at_once_than_the_limit) {
   server.start();
   datagram_socket c = datagram_socket::connect(server.local_address());
   for (const char* m : {"a", "b", "c"}) c.send(std::string_view(m));
-  EXPECT_TRUE(eventually([&] { return begun.size() == 2; }));
+  EXPECT_TRUE(within_a_minute([&] { return begun.size() == 2; }));
   settle();
   EXPECT_EQ(begun, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(server.handling(), 2U);
   may_end.set();
-  EXPECT_TRUE(eventually([&] { return begun.size() == 3; }));
+  EXPECT_TRUE(within_a_minute([&] { return begun.size() == 3; }));
 }
 
 TEST(datagram_server, handlers_have_a_time_of_grace_and_may_send_in_it) {
@@ -106,7 +106,7 @@ TEST(datagram_server, handlers_have_a_time_of_grace_and_may_send_in_it) {
   server.start();
   datagram_socket c = datagram_socket::connect(server.local_address());
   c.send("late");
-  EXPECT_TRUE(eventually([&] { return server.handling() == 1; }));
+  EXPECT_TRUE(within_a_minute([&] { return server.handling() == 1; }));
   EXPECT_TRUE(server.stop(60s));
   char room[10];
   EXPECT_EQ(c.receive(room, 10s).bytes, 4U);
@@ -125,7 +125,7 @@ TEST(datagram_server, who_does_not_end_in_time_is_cancelled) {
   auto serving = spawn([&] { server.serve(); });
   datagram_socket c = datagram_socket::connect(server.local_address());
   c.send("x");
-  EXPECT_TRUE(eventually([&] { return server.handling() == 1; }));
+  EXPECT_TRUE(within_a_minute([&] { return server.handling() == 1; }));
   EXPECT_FALSE(server.join(1ms));
   EXPECT_FALSE(server.stop(1ms));
   EXPECT_TRUE(was_cancelled);
@@ -134,7 +134,7 @@ TEST(datagram_server, who_does_not_end_in_time_is_cancelled) {
 
 TEST(datagram_server, a_cancelled_serve_stops_it) {
   echo_server echo;
-  EXPECT_TRUE(is_cancellable([&] { echo.server.serve(); }));
+  EXPECT_TRUE(cancels([&] { echo.server.serve(); }));
   EXPECT_FALSE(echo.server.running());
 }
 
@@ -145,7 +145,7 @@ TEST(datagram_server, a_socket_may_be_taken_over) {
   datagram_server server(std::move(own), [&](std::string_view m, const address&) { got = m; });
   server.start();
   datagram_socket::connect(at).send("unix");
-  EXPECT_TRUE(eventually([&] { return got == "unix"; }));
+  EXPECT_TRUE(within_a_minute([&] { return got == "unix"; }));
 }
 
 TEST(datagram_server, several_hubs_share_a_port) {
@@ -169,7 +169,7 @@ TEST(datagram_server, several_hubs_share_a_port) {
     const std::lock_guard guard(lock);
     return threads.size() == 2;
   };
-  EXPECT_TRUE(eventually(all_have_served));
+  EXPECT_TRUE(within_a_minute(all_have_served));
   EXPECT_TRUE(server.stop(10s));
 }
 

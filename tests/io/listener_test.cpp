@@ -108,7 +108,7 @@ TEST_P(full_listener, a_connect_keeps_its_deadline) {
 }
 
 TEST_P(full_listener, a_connect_can_be_cancelled) {
-  EXPECT_TRUE(is_cancellable([this] { stream_socket::connect(at); }));
+  EXPECT_TRUE(cancels([this] { stream_socket::connect(at); }));
 }
 
 TEST_P(full_listener, a_connect_waits_for_room) {
@@ -147,7 +147,7 @@ TEST(listener, every_connection_wakes_one_acceptor) {
 
 TEST(listener, a_cancelled_accept_takes_no_connection) {
   listener l(address::loopback(AF_INET, 0));
-  EXPECT_TRUE(is_cancellable([&] { l.accept(); }));
+  EXPECT_TRUE(cancels([&] { l.accept(); }));
   stream_socket client = stream_socket::connect(l.local_address());
   EXPECT_TRUE(l.accept(10s).is_open());
 }

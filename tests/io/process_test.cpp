@@ -348,9 +348,9 @@ TEST(processes, one_may_be_moved) {
 
 TEST(processes, a_cancelled_wait_leaves_the_child_alone_and_loses_no_output) {
   process p(shell("echo begun; cat"), {.in = stdio::pipe(), .out = stdio::pipe()});
-  EXPECT_TRUE(test::is_cancellable([&] { p.wait(); }));
+  EXPECT_TRUE(test::cancels([&] { p.wait(); }));
   process q({"sleep", "100"}, {.out = stdio::pipe()});
-  EXPECT_TRUE(test::is_cancellable([&] { q.communicate(); }));
+  EXPECT_TRUE(test::cancels([&] { q.communicate(); }));
   EXPECT_FALSE(q.ready());
   q.kill();
   EXPECT_EQ(p.communicate("input")->out, "begun\ninput");
@@ -358,7 +358,7 @@ TEST(processes, a_cancelled_wait_leaves_the_child_alone_and_loses_no_output) {
 
 TEST(running, a_cancelled_run_kills_its_process) {
   const auto before = std::chrono::steady_clock::now();
-  EXPECT_TRUE(test::is_cancellable([] { run_process({"sleep", "100"}); }));
+  EXPECT_TRUE(test::cancels([] { run_process({"sleep", "100"}); }));
   EXPECT_LT(std::chrono::steady_clock::now() - before, 50s);
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);  // it was waited for: there is no child
 }

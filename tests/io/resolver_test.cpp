@@ -123,8 +123,8 @@ TEST_F(resolving, a_late_answer_is_dropped_by_who_gave_up_and_serves_the_others)
 }
 
 TEST_F(resolving, can_be_cancelled) {
-  EXPECT_TRUE(is_cancellable([&] { names_of.resolve("slow.example", 80); }));
-  EXPECT_TRUE(is_cancellable([&] { names_of.name_of(one); }));
+  EXPECT_TRUE(cancels([&] { names_of.resolve("slow.example", 80); }));
+  EXPECT_TRUE(cancels([&] { names_of.name_of(one); }));
   names->answer({.addresses = {one}});
 }
 

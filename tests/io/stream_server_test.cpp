@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/io/other_hubs.hpp"
+#include "tests/core/other_hubs.hpp"
 #include "tests/io/support.hpp"
 #include "weft/cancelled.hpp"
 
@@ -48,7 +48,7 @@ TEST(stream_server, each_connection_has_a_fiber) {
   for (stream_socket& c : clients) EXPECT_TRUE(is_served(c));
   EXPECT_EQ(server.connections(), 50U);
   clients.clear();
-  EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
+  EXPECT_TRUE(within_a_minute([&] { return server.connections() == 0; }));
   EXPECT_TRUE(server.stop());
   EXPECT_FALSE(server.running());
 }
@@ -72,7 +72,7 @@ TEST(stream_server, a_handler_may_keep_the_connection_for_later) {
   stream_server server(anywhere, [&](stream_socket s) { kept = std::move(s); });
   server.start();
   stream_socket c = client_of(server);
-  ASSERT_TRUE(eventually([&] { return kept.is_open(); }));
+  ASSERT_TRUE(within_a_minute([&] { return kept.is_open(); }));
   server.stop();
   kept.write_all("x");
   char room[1];
@@ -255,7 +255,7 @@ TEST(stream_server, serve_ends_with_the_stop_and_when_it_is_cancelled) {
   server.start();
   stream_socket c = client_of(server);
   EXPECT_TRUE(is_served(c));
-  EXPECT_TRUE(is_cancellable([&] { server.serve(); }));
+  EXPECT_TRUE(cancels([&] { server.serve(); }));
   EXPECT_FALSE(server.running());
   char room[1];
   EXPECT_EQ(c.read_some(room), 0U);
@@ -284,8 +284,8 @@ TEST(stream_server, several_hubs_share_a_port) {
       EXPECT_EQ(threads.count(std::this_thread::get_id()), 0U);
       return threads.size() >= (adopted ? 1U : 2U);
     };
-    EXPECT_TRUE(eventually(all_have_served));
-    EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
+    EXPECT_TRUE(within_a_minute(all_have_served));
+    EXPECT_TRUE(within_a_minute([&] { return server.connections() == 0; }));
     EXPECT_TRUE(server.stop(10s));
     EXPECT_EQ(failure([&] { client_of(server); }), std::error_code(EBADF, std::system_category()));
   }
@@ -325,7 +325,7 @@ TEST(stream_server, no_descriptors_left_is_survived) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
   ASSERT_EQ(::connect(second.native_handle(), server.local_address().data(), server.local_address().size()), -1);
   EXPECT_TRUE(is_served(first)) << "others are served meanwhile";
-  ASSERT_TRUE(eventually([&] { return failures >= 4; }));
+  ASSERT_TRUE(within_a_minute([&] { return failures >= 4; }));
   setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_TRUE(is_served(second));
 }
@@ -346,7 +346,7 @@ TEST(stream_server, a_server_that_is_backing_off_can_be_stopped) {
   const rlimit none{static_cast<rlim_t>(last.get()) + 1, before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
   ::connect(c.native_handle(), server.local_address().data(), server.local_address().size());
-  EXPECT_TRUE(eventually([&] { return failed; }));
+  EXPECT_TRUE(within_a_minute([&] { return failed; }));
   setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_TRUE(server.stop());
 }

@@ -10,7 +10,8 @@
 #include <string>
 #include <system_error>
 
-#include "weft/detail/cancel_record.hpp"
+#include "tests/core/cancelling.hpp"
+#include "tests/core/eventually.hpp"
 #include "weft/fiber.hpp"
 
 namespace weft::test {
@@ -24,13 +25,9 @@ inline void settle() {
 
 /// Runs the others until @p condition holds; a minute is the limit.
 template <class Condition>
-testing::AssertionResult eventually(Condition condition) {
-  const auto limit = std::chrono::steady_clock::now() + 60s;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > limit) return testing::AssertionFailure() << "not within a minute";
-    this_fiber::sleep_for(100us);
-  }
-  return testing::AssertionSuccess();
+testing::AssertionResult within_a_minute(Condition condition) {
+  if (eventually(condition, 60s)) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << "not within a minute";
 }
 
 /// The code that @p call throws; none if it does not.
@@ -44,27 +41,7 @@ std::error_code failure(Call call) {
   return {};
 }
 
-struct stopped {};
-
-/// Whether @p call, which has to wait, ends when what the fiber does is cancelled.
-template <class Call>
-bool is_cancellable(Call call) {
-  struct record : detail::cancel_record {
-    record() : cancel_record([](cancel_record&) { throw stopped(); }) {}
-    ~record() { leave(); }
-  } r;
-  r.enter();
-  const fiber canceller = spawn([&r] { r.request(); });
-  bool cancelled = false;
-  try {
-    call();
-  } catch (const stopped&) {
-    cancelled = true;
-  }
-  r.leave();
-  canceller.join();
-  return cancelled;
-}
+using testing_support::cancels;
 
 inline std::set<std::string> open_files() {
   std::set<std::string> names;

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/core/eventually.hpp"
 #include "weft/cancelled.hpp"
 #include "weft/detail/cancel_record.hpp"
 #include "weft/fiber.hpp"
@@ -88,17 +89,6 @@ class victim {
 /// Lets the other fibers of this hub run until each of them waits.
 inline void let_others_run() {
   for (int i = 0; i < 20; ++i) this_fiber::yield();
-}
-
-/// Looks at @p holds again and again, while other fibers run; gives up after half a minute.
-template <class F>
-bool eventually(F holds) {
-  const auto limit = std::chrono::steady_clock::now() + 30s;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > limit) return false;
-    this_fiber::sleep_for(50us);
-  }
-  return true;
 }
 
 struct crowd {

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/task/cancelling.hpp"
+#include "tests/core/cancelling.hpp"
 #include "weft/fiber_executor.hpp"
 #include "weft/thread_pool.hpp"
 

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/task/cancelling.hpp"
+#include "tests/core/cancelling.hpp"
 #include "weft/fiber.hpp"
 
 using namespace std::chrono_literals;

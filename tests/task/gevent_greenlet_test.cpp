@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/task/cancelling.hpp"
+#include "tests/core/cancelling.hpp"
 #include "weft/event.hpp"
 #include "weft/fiber.hpp"
 #include "weft/future.hpp"

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/task/cancelling.hpp"
+#include "tests/core/cancelling.hpp"
 #include "weft/event.hpp"
 #include "weft/hub.hpp"
 #include "weft/run.hpp"

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/task/cancelling.hpp"
+#include "tests/core/cancelling.hpp"
 #include "weft/condition_variable.hpp"
 #include "weft/event.hpp"
 #include "weft/mutex.hpp"

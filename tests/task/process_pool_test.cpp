@@ -22,7 +22,8 @@
 #include <tuple>
 #include <vector>
 
-#include "tests/task/cancelling.hpp"
+#include "tests/core/cancelling.hpp"
+#include "tests/core/eventually.hpp"
 #include "weft/fiber.hpp"
 #include "weft/offload.hpp"
 
@@ -31,6 +32,7 @@ using namespace std::chrono_literals;
 namespace weft {
 namespace {
 
+using test::eventually;
 using testing_support::cancels;
 
 int add(int a, int b) { return a + b; }
@@ -72,17 +74,6 @@ class flag {
  private:
   std::string name_;
 };
-
-// Polls, while other fibers run.
-template <class F>
-bool eventually(F&& condition) {
-  const deadline limit = 60s;
-  while (!condition()) {
-    if (deadline(0s) > limit) return false;
-    this_fiber::sleep_for(1ms);
-  }
-  return true;
-}
 
 TEST(process_pool, calls_a_function_in_another_process) {
   process_pool pool({.limit = 1});
@@ -211,7 +202,7 @@ TEST(process_pool, runs_no_more_at_once_than_the_limit) {
   const flag go;
   std::vector<future<void>> all;
   for (int i = 0; i < 4; ++i) all.push_back(pool.submit<waits_for>(go.name()));
-  EXPECT_TRUE(eventually([&] { return pool.workers().size() == 2; }));
+  EXPECT_TRUE(eventually([&] { return pool.workers().size() == 2; }, 60s));
   EXPECT_EQ(pool.unfinished(), 4U);
   go.raise();
   for (auto& f : all) f.get();
@@ -222,7 +213,7 @@ TEST(process_pool, terminate_kills_what_runs_and_cancels_the_rest) {
   process_pool pool({.limit = 1});
   const flag never;
   future<void> running = pool.submit<waits_for>(never.name());
-  EXPECT_TRUE(eventually([&] { return pool.workers().size() == 1; }));
+  EXPECT_TRUE(eventually([&] { return pool.workers().size() == 1; }, 60s));
   future<int> waiting = pool.submit<add>(1, 1);
   pool.terminate();
   EXPECT_THROW(running.get(), worker_died);

@@ -11,7 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "tests/task/cancelling.hpp"
+#include "tests/core/cancelling.hpp"
+#include "tests/core/other_hubs.hpp"
 #include "tests/task/reports.hpp"
 #include "weft/event.hpp"
 #include "weft/timeout.hpp"
@@ -432,14 +433,8 @@ TEST(scope, the_first_to_finish_ends_the_others) {
 }
 
 TEST(scope, children_on_several_hubs) {
-  std::atomic<bool> stop{false};
-  std::atomic<core::hub*> far{nullptr};
-  std::thread other([&] {
-    far = hub::current().get();
-    while (!stop) this_fiber::yield();
-  });
-  while (far == nullptr) std::this_thread::yield();
-  const hub there(far.load());
+  const test::other_hubs others(1);
+  const hub there = others.hubs.front();
   scope s;
   std::atomic<int> ended{0};
   for (int round = 0; round < 100; ++round) {
@@ -463,8 +458,6 @@ TEST(scope, children_on_several_hubs) {
     }),
                  std::domain_error);
   }
-  stop = true;
-  other.join();
 }
 
 }  // namespace

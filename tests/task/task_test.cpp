@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/hub.hpp"
+#include "tests/core/other_hubs.hpp"
 #include "tests/task/reports.hpp"
 #include "weft/fiber.hpp"
 #include "weft/wait.hpp"
@@ -194,21 +195,13 @@ TEST(task, a_delayed_start) {
 }
 
 TEST(task, runs_on_the_hub_that_was_asked_for) {
-  std::atomic<bool> stop{false};
-  std::atomic<core::hub*> far{nullptr};
-  std::thread other([&] {
-    far = hub::current().get();
-    while (!stop) this_fiber::yield();
-  });
-  while (far == nullptr) std::this_thread::yield();
+  const test::other_hubs others(1);
+  const hub there = others.hubs.front();
   for (int i = 0; i < 2'000; ++i) {
-    const hub there(far.load());
     EXPECT_EQ(spawn({.on = there}, [] { return hub::current(); }).get(), there);
   }
-  const task<> delayed = spawn({.on = hub(far.load()), .start = 1ms}, [] {});
+  const task<> delayed = spawn({.on = there, .start = 1ms}, [] {});
   EXPECT_TRUE(delayed.join());
-  stop = true;
-  other.join();
 }
 
 TEST(task, a_failure_that_nobody_asked_for_is_reported_once) {
@@ -295,25 +288,18 @@ TEST(task, a_link_can_be_taken_back) {
 }
 
 TEST(task, blocks_are_not_lost_when_another_hub_spawns_and_ends_many) {
-  std::atomic<bool> stop{false};
-  std::atomic<core::hub*> far{nullptr};
-  std::thread other([&] {
-    far = hub::current().get();
-    while (!stop) this_fiber::yield();
-  });
-  while (far == nullptr) std::this_thread::yield();
+  const test::other_hubs others(1);
+  const hub there = others.hubs.front();
   std::set<const void*> blocks;
   for (int round = 0; round < 40; ++round) {
     std::vector<task<>> all;
-    for (int i = 0; i < 100; ++i) all.push_back(spawn({.on = hub(far.load())}, [] {}));
+    for (int i = 0; i < 100; ++i) all.push_back(spawn({.on = there}, [] {}));
     for (const task<>& t : all) {
       blocks.insert(t.block());
       t.join();
     }
   }
   EXPECT_LT(blocks.size(), 1'000u) << "of 4000 fibers";
-  stop = true;
-  other.join();
 }
 
 TEST(idle, waits_until_nothing_else_is_ready_and_goes_by_priority) {

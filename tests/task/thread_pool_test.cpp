@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/core/eventually.hpp"
 #include "weft/fiber.hpp"
 
 using namespace std::chrono_literals;
@@ -25,16 +26,7 @@ using namespace std::chrono_literals;
 namespace weft {
 namespace {
 
-// Polls, while other fibers run.
-template <class F>
-bool eventually(F&& condition) {
-  const deadline limit = 30s;
-  while (!condition()) {
-    if (deadline(0s) > limit) return false;
-    this_fiber::sleep_for(200us);
-  }
-  return true;
-}
+using test::eventually;
 
 TEST(thread_pool, runs_tasks_on_other_threads_while_fibers_run) {
   thread_pool pool({.limit = 2});

@@ -90,7 +90,7 @@ TEST_F(asio_streams, carry_websockets) {
     buffer.clear();
   }
   error_code ec;
-  EXPECT_TRUE(is_cancellable([&] { ws.read(buffer, ec); }));
+  EXPECT_TRUE(cancels([&] { ws.read(buffer, ec); }));
   ws.next_layer().expires(1ms);
   ws.read(buffer, ec);
   EXPECT_EQ(ec, boost::asio::error::timed_out);

@@ -167,13 +167,13 @@ TEST_F(tls_line, deadlines_hold_and_lose_nothing) {
 TEST_F(tls_line, every_wait_can_be_cancelled) {
   connect();
   char room[8];
-  for (int i = 0; i < 2; ++i) EXPECT_TRUE(is_cancellable([&] { c.read_some(room); }));
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(cancels([&] { c.read_some(room); }));
   s.write_all("x");
   EXPECT_EQ(c.read_some(room), 1U) << "the cancelled read took nothing";
   const std::string much(4'000'000, 'x');
-  EXPECT_TRUE(is_cancellable([&] { c.write_all(much); }));
-  EXPECT_TRUE(is_cancellable([&] { c.write_some("y"); })) << "what went before goes first";
-  EXPECT_TRUE(is_cancellable([&] { c.shutdown(); }));
+  EXPECT_TRUE(cancels([&] { c.write_all(much); }));
+  EXPECT_TRUE(cancels([&] { c.write_some("y"); })) << "what went before goes first";
+  EXPECT_TRUE(cancels([&] { c.shutdown(); }));
 }
 
 TEST_F(tls_line, a_close_wakes_who_waits) {

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+
+#include "weft/deadline.hpp"
+#include "weft/this_fiber.hpp"
+
+namespace weft::test {
+
+/// Looks at @p holds again and again, while other fibers run; gives up at @p limit.
+template <class F>
+bool eventually(F&& holds, deadline limit = std::chrono::seconds(30)) {
+  while (!holds()) {
+    if (deadline(std::chrono::seconds(0)) > limit) return false;
+    this_fiber::sleep_for(std::chrono::microseconds(50));
+  }
+  return true;
+}
+
+}  // namespace weft::test
