@@ -40,7 +40,7 @@ long weft_dispatch(weft::shim::frame* f) {
   if (__builtin_expect(me.hooked != 0 || me.light, 0)) return internal_call(*f);
   me.hooked = 1;
   call c{static_cast<long>(f->rax), {f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9}, f};
-  const handler handle = handler_of(c.nr);
+  const handler handle = __builtin_expect(me.native_calls, 0) ? native_handler_of(c.nr) : handler_of(c.nr);
   signal_state& signals = static_cast<thread&>(me).signals;
   for (;;) {
     const std::uint64_t epoch = me.epoch;

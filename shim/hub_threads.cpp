@@ -55,6 +55,7 @@ void* carrier_main(void* argument) {
   auto& h = *static_cast<core::hub*>(argument);
   weft_this_hub = &h;
   h.current = &h.loop_fiber;
+  h.runs_threads = true;
   h.loop_fiber.state = core::fiber_state::running;
   set_carrier_mask(h.index);
   set_up_loop(h);
@@ -94,6 +95,7 @@ long catch_clone(frame& f) noexcept {
   find_clear_tid(self(), request);
   write_this_hub(request.tls, &h);
   if ((request.flags & CLONE_PARENT_SETTID) != 0) copy_out(request.parent_tid, hidden_tid);
+  h.runs_threads = true;
   h.loop_fiber.tp = request.tls;
   h.loop_fiber.run = begin_hidden;
   core::make_context(h.loop_fiber, reinterpret_cast<void*>(request.stack - 128));
@@ -107,6 +109,12 @@ bool hub_thread_call(frame& f, long& result) noexcept {
   if (__builtin_expect(hidden_stage == stage::none, 1)) return false;
   if (weft_this_hub != core::hubs[0]) return false;
   if (hidden_stage == stage::catching) {
+    if (f.rax == SYS_rt_sigaction) {
+      // The process's first pthread_create brings libc's own handlers with it (late_init), of the signal that is our kick, too.
+      call c{SYS_rt_sigaction, {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, &f};
+      result = sys_rt_sigaction(c);
+      return true;
+    }
     if (f.rax != SYS_clone && f.rax != SYS_clone3) return false;
     result = catch_clone(f);
     return true;
@@ -135,20 +143,24 @@ bool is_hub_thread(int tid) noexcept {
   return false;
 }
 
+core::hub* add_hub_thread() noexcept {
+  core::hub* const h = core::make_hub();
+  if (h == nullptr) return nullptr;
+  if (!make_thread(carrier_main, h)) {
+    core::drop_last_hub();
+    return nullptr;
+  }
+  // Until its OS thread can be signalled and wakened it is no hub to place anybody on.
+  while (h->kernel_tid.load(std::memory_order_acquire) == 0) base::raw_syscall(SYS_sched_yield);
+  return h;
+}
+
 bool make_hub_threads(unsigned wanted) noexcept {
   hidden_stage = stage::catching;
   const bool caught = make_thread(hidden_main, nullptr);
   hidden_stage = stage::none;
   if (!caught) return false;
-  while (core::hub_count.load(std::memory_order_relaxed) < wanted) {
-    core::hub* h = core::make_hub();
-    if (h == nullptr) break;
-    if (!make_thread(carrier_main, h)) {
-      core::drop_last_hub();
-      break;
-    }
-    // Until its OS thread can be signalled and wakened it is no hub to place anybody on.
-    while (h->kernel_tid.load(std::memory_order_acquire) == 0) base::raw_syscall(SYS_sched_yield);
+  while (core::hub_count.load(std::memory_order_relaxed) < wanted && add_hub_thread() != nullptr) {
   }
   if (const unsigned made = core::hub_count.load(std::memory_order_relaxed); made < wanted) {
     base::message m;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/hub.hpp"
 #include "shim/arch/x86_64/frame.hpp"
 
 namespace weft::shim {
@@ -12,6 +13,9 @@ namespace weft::shim {
 /// hidden thread is never given to the kernel, its clone is caught and kept as a context.
 /// @return false when hub 0 could not be completed. Fewer other hubs than wanted are no failure.
 bool make_hub_threads(unsigned wanted) noexcept;
+
+/// One more, later on: by a fiber. @return nullptr when there are no memory, descriptors or threads for it
+core::hub* add_hub_thread() noexcept;
 
 /// Whether the call in @p f is part of the making of a hub thread, and then its result.
 bool hub_thread_call(frame& f, long& result) noexcept;

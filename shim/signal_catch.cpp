@@ -100,7 +100,7 @@ void on_kick(int sig, siginfo_t* info, void* context) {
   if (info->si_code == SI_TIMER) {
     int aimed = 0;
     if (is_tick(*h, *info)) {
-      switch_out = on_tick(*h) && own_code && !on_alternate(*t, sp_of(at));
+      switch_out = on_tick(*h) && own_code && !t->cooperative && !on_alternate(*t, sp_of(at));
     } else if (thread* to = timer_target(*info, aimed)) {
       note_arrival(*h, aimed, *info, to, mask_of(at));
       if (t != nullptr) t->signals.attention.store(true, std::memory_order_relaxed);

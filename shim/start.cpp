@@ -11,6 +11,7 @@
 #include "core/runtime.hpp"
 #include "shim/dispatch.hpp"
 #include "shim/environment.hpp"
+#include "shim/from_inside.hpp"
 #include "shim/hub_threads.hpp"
 #include "shim/process_report.hpp"
 #include "shim/signals.hpp"
@@ -24,10 +25,13 @@ namespace weft::shim {
 namespace {
 
 constinit base::config config;
-bool refused = false;  // to take this process over; said once
+bool refused = false;  // to take this process over with its first thread; said once
 bool loaded = false;
+bool off = false;
+bool inside = false;
 
 unsigned wanted_hubs() noexcept {
+  if (inside) return 1;
   const unsigned n = config.hubs != 0 ? config.hubs : base::usable_cpus();
   return n < 1 ? 1 : n > core::max_hubs ? core::max_hubs : n;
 }
@@ -51,14 +55,6 @@ bool has_signal_handlers() noexcept {
   return false;
 }
 
-bool refuse(const char* why) noexcept {
-  refused = true;
-  base::message m;
-  m << "threads stay native: " << why;
-  base::say(m);
-  return false;
-}
-
 // Threads that ask for no size of their own get this one: libc's default, as a program may change it itself.
 void set_default_stack(std::size_t size) noexcept {
   pthread_attr_t attr;
@@ -72,25 +68,38 @@ void set_default_stack(std::size_t size) noexcept {
 __attribute__((constructor)) void load(int, char** argv, char** envp) {
   if (loaded || envp == nullptr) return;
   loaded = true;
+  inside = core::patch_from_inside;
+  core::the_patcher = &own_patcher;
   base::fixed_text<1024> problems;
   const bool understood = base::parse_environment(config, envp, problems);
   base::open_messages(config.log_file);
   if (!understood) base::write_block(problems.view());
-  if (!config.follow) remove_preload(envp);
-  if (!config.enabled || !config.groups.has(base::patch_group::thread)) return;
-  if (base::is_excluded(config, argv != nullptr ? argv[0] : nullptr)) return;
+  if (!config.follow && !inside) remove_preload(envp);
+  off = !config.enabled || base::is_excluded(config, argv != nullptr ? argv[0] : nullptr);
+  refused = inside || off || !config.groups.has(base::patch_group::thread);
+  if (inside) config.groups.bits = 0;
+  if (off || (refused && !inside)) return;
   remember_program(argv != nullptr ? argv[0] : nullptr);
-  if (!patch_clone_sites()) return;
+  if (!inside && !patch_clone_sites()) return;
   if (config.stack_size != 0) set_default_stack(config.stack_size);
-  dispatch_solo();
+  if (!inside) dispatch_solo();
 }
 
 }  // namespace
 
 const base::config& settings() noexcept { return config; }
+bool from_inside() noexcept { return inside; }
+bool switched_off() noexcept { return off; }
+
+void set_groups(base::patch_groups groups) noexcept {
+  config.groups = groups;
+  if (is_threaded()) dispatch_all();
+}
+
+bool starts_by_itself() noexcept { return !refused && !is_threaded(); }
 
 bool wants_threads(const frame& f) noexcept {
-  if (refused || is_threaded()) return false;
+  if (!starts_by_itself()) return false;
   std::uint64_t flags = f.rdi;
   if (f.rax == SYS_clone3) {
     if (!copy_in(flags, reinterpret_cast<const void*>(f.rdi))) return false;
@@ -100,27 +109,46 @@ bool wants_threads(const frame& f) noexcept {
   return is_thread_clone(flags);
 }
 
-bool start_threads() noexcept {
+refusal take_over() noexcept {
+  using result = core::patch_result;
   if (base::raw_syscall(SYS_getpid) != base::raw_syscall(SYS_gettid)) {
-    return refuse("the first one is made by a thread that Weft does not know");
+    return {result::misplaced, "the first one is made by a thread that Weft does not know"};
   }
   context::detect_fsgsbase();
-  if (!patch_all_sites()) return refuse("the text of libc may not be changed (SELinux execmod, or W^X enforced)");
+  if (!patch_all_sites()) {
+    return {result::unwritable, "the text of libc may not be changed (SELinux execmod, or W^X enforced)"};
+  }
+  dispatch_solo();                      // and so the clone of hub 0's hidden thread
+  weft_handled[SYS_rt_sigaction] = 1;   // what libc does before its first
   weft_handled[SYS_epoll_create1] = 1;  // the loops' own
   core::hub* h = core::make_hub();
-  if (h == nullptr) return refuse("no memory or descriptors for the event loop (raise RLIMIT_NOFILE)");
+  if (h == nullptr) {
+    return {result::exhausted, "no memory or descriptors for the event loop (raise RLIMIT_NOFILE)"};
+  }
   thread* main = adopt_main_thread(*h);
   adopt_signals(*main);
   if (!make_hub_threads(wanted_hubs())) {
     abandon_main_thread(*main);
-    return refuse("the hubs' own threads cannot be made");
+    return {result::exhausted, "the hubs' own threads cannot be made"};
   }
+  main->cooperative = inside;
 #if defined(WEFT_CHECKS)
   core::dump_on_sigusr2();
 #endif
   core::may_be_woken_from_outside = has_signal_handlers;
+  refused = false;
   dispatch_all();
-  return true;
+  return {};
+}
+
+bool start_threads() noexcept {
+  const refusal refused_now = take_over();
+  if (refused_now.how == core::patch_result::done) return true;
+  refused = true;
+  base::message m;
+  m << "threads stay native: " << refused_now.why;
+  base::say(m);
+  return false;
 }
 
 void allow_start_again() noexcept { refused = false; }

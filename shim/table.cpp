@@ -12,7 +12,9 @@
 #include "shim/poll.hpp"
 #include "shim/process.hpp"
 #include "shim/ring.hpp"
+#include "shim/signal_masks.hpp"
 #include "shim/signals.hpp"
+#include "shim/thread.hpp"
 #include "shim/threads.hpp"
 #include "shim/time.hpp"
 
@@ -148,16 +150,52 @@ constexpr auto handlers = [] {
   return by_number;
 }();
 
+// A row of what waits, and nothing else: the kernel can do it as well.
+constexpr bool only_waits(const table_row& row) {
+  switch (row.group) {
+    case group::socket:
+    case group::pipe:
+    case group::file:
+    case group::time:
+    case group::select:
+      return true;
+    case group::process:
+      return row.nr == SYS_wait4 || row.nr == SYS_waitid;
+    default:
+      return false;
+  }
+}
+
+// A tick, or another hub's kick, must not end it with EINTR: those wait. The program's signals end it as they do natively.
+long wait_natively(call& c) noexcept {
+  core::hub& h = *weft_this_hub;
+  expose_mask(h, self().signals.mask.load(std::memory_order_relaxed) | signal_bit(kick_signal));
+  const long result = pass(c);
+  hide_mask(h);
+  return result;
+}
+
+constexpr auto native_handlers = [] {
+  auto by_number = handlers;
+  for (const table_row& row : rows) {
+    if (only_waits(row)) by_number[static_cast<std::size_t>(row.nr)] = wait_natively;
+  }
+  return by_number;
+}();
+
+handler find(const decltype(handlers)& in, long nr) noexcept {
+  const auto index = static_cast<unsigned long>(nr);
+  if (index >= in.size() || in[index] == nullptr) return pass_call;
+  return in[index];
+}
+
 }  // namespace
 
 std::span<const table_row> table() noexcept { return rows; }
 
 long pass_call(call& c) noexcept { return pass(c); }
 
-handler handler_of(long nr) noexcept {
-  const auto index = static_cast<unsigned long>(nr);
-  if (index >= handlers.size() || handlers[index] == nullptr) return pass_call;
-  return handlers[index];
-}
+handler handler_of(long nr) noexcept { return find(handlers, nr); }
+handler native_handler_of(long nr) noexcept { return find(native_handlers, nr); }
 
 }  // namespace weft::shim

@@ -5,17 +5,22 @@
 #include <linux/sched.h>
 #include <stdlib.h>
 
+#include <cstring>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include "base/check.hpp"
 #include "base/memory.hpp"
 #include "context/thread_pointer.hpp"
+#include "core/cancel.hpp"
+#include "core/patching.hpp"
 #include "core/runtime.hpp"
 #include "shim/fd.hpp"
 #include "shim/futex.hpp"
 #include "shim/hub_threads.hpp"
 #include "shim/identity.hpp"
+#include "shim/native.hpp"
 #include "shim/process.hpp"
 #include "shim/process_report.hpp"
 #include "shim/signals.hpp"
@@ -86,8 +91,9 @@ void end_thread(core::fiber& f, core::hub& h) noexcept {
   if (cleared != nullptr && copy_out(cleared, 0)) futex_wake(reinterpret_cast<std::uint32_t*>(cleared), 1, ~0U, false);
 }
 
-long make_thread(call& c, const clone_request& request) noexcept {
-  core::hub& home = core::least_loaded_hub();
+long make_thread(call& c, const clone_request& request, const core::thread_request* asked) noexcept {
+  core::fiber* const task = asked != nullptr ? asked->task : nullptr;
+  core::hub& home = task != nullptr ? *task->home : core::least_loaded_hub();
   thread* t = take_block(home);
   if (t == nullptr) return -EAGAIN;
   if (take_tid(*t) == 0) {
@@ -106,6 +112,12 @@ long make_thread(call& c, const clone_request& request) noexcept {
   t->robust_size = 0;
   inherit_identity(*t, self());
   inherit_signals(*t, self());
+  if (task != nullptr) {
+    t->cooperative = true;
+    task->id = t->id;
+    std::memcpy(t->name, task->name, sizeof t->name);
+    core::lend_kill(*task, *t);
+  }
   write_this_hub(request.tls, &home);
   const int tid = t->tid;
   if ((request.flags & CLONE_PARENT_SETTID) != 0) copy_out(request.parent_tid, tid);
@@ -119,7 +131,10 @@ long make_thread(call& c, const clone_request& request) noexcept {
 long clone_any(call& c) noexcept {
   clone_request request;
   if (!read_clone_request(*c.at, request)) return clone_process(c, 0, 0);
-  if (is_thread_clone(request.flags) && request.stack != 0) return make_thread(c, request);
+  if (is_thread_clone(request.flags) && request.stack != 0) {
+    const core::thread_request* const asked = std::exchange(self().asks, nullptr);
+    return asked != nullptr && asked->native ? native_call(*c.at) : make_thread(c, request, asked);
+  }
   return clone_process(c, request.flags, request.stack);
 }
 

@@ -10,9 +10,9 @@ namespace weft {
 
 /// Whether a fiber has a libc identity (thread_local variables, errno, pthread_self) of its own.
 enum class fiber_weight : unsigned char {
-  automatic,  ///< light in a process that is not patched, thread in one that is
+  automatic,  ///< thread where that can be, else light
   light,      ///< shares its OS thread's: the cheaper
-  thread,     ///< has its own: only in a patched process
+  thread,     ///< has its own: made by main or another thread fiber of a patched process; elsewhere spawn refuses
 };
 
 /// How a fiber is made; the defaults suit nearly all.

@@ -16,6 +16,7 @@ struct record_access {
   static record*& outer(record& r) noexcept { return r.outer_; }
   static std::int64_t& due(record& r) noexcept { return r.due_; }
   static bool shields(const record& r) noexcept { return r.shield_; }
+  static std::atomic<fiber*>& owner(record& r) noexcept { return r.owner_; }
   static bool take_request(record& r) noexcept { return !r.requested_.exchange(true, std::memory_order_seq_cst); }
   static void raise(record& r) { r.raise_(r); }
 };
@@ -31,12 +32,12 @@ detail::cancel_record* find_due(fiber& f, std::int64_t now) noexcept {
     if (r->requested() || access::due(*r) <= now) found = r;
     if (access::shields(*r)) return found;
   }
-  return f.kill.requested() ? &f.kill : found;
+  return f.kill_record->requested() ? f.kill_record : found;
 }
 
 // Brings the fiber's bits up to date after a record has gone or was thrown.
 void renew_bits(fiber& f) noexcept {
-  bool noted = f.kill.requested();
+  bool noted = f.kill_record->requested();
   std::int64_t now = 0;
   for (detail::cancel_record* r = f.records; r != nullptr && !noted; r = access::outer(*r)) {
     if (access::due(*r) != timers::never && now == 0) now = base::monotonic_ns();
@@ -73,7 +74,7 @@ cancel_view view_records(fiber& f) noexcept {
     if (access::due(*r) < seen.earliest) seen.earliest = access::due(*r);
     if (access::shields(*r)) return seen;
   }
-  if (f.kill.requested()) seen.requested = &f.kill;
+  if (f.kill_record->requested()) seen.requested = f.kill_record;
   return seen;
 }
 
@@ -90,6 +91,19 @@ void ask_to_look(fiber& f) noexcept {
     return;
   }
   if (!f.cancel_posted.exchange(true, std::memory_order_seq_cst)) f.home->post(f.cancel_message);
+}
+
+void lend_kill(fiber& task, fiber& runner) noexcept {
+  runner.task = &task;
+  runner.kill_record = &task.kill;
+  access::owner(task.kill).store(&runner, std::memory_order_seq_cst);  // as in `enter`
+  if (task.kill.requested()) runner.cancels |= cancel_noted;
+}
+
+void return_kill(fiber& runner) noexcept {
+  access::owner(runner.task->kill).store(runner.task, std::memory_order_seq_cst);
+  runner.kill_record = &runner.kill;
+  renew_bits(runner);
 }
 
 void fire_records(fiber& f, std::int64_t now) noexcept {

@@ -28,6 +28,11 @@ void look_at_requests(fiber& f) noexcept;
 /// The same from anywhere. The fiber's block stays, since its memory is type-stable.
 void ask_to_look(fiber& f) noexcept;
 
+/// Lets @p runner, a thread fiber that has not begun, run what was spawned as @p task: who kills the one, kills the other.
+void lend_kill(fiber& task, fiber& runner) noexcept;
+/// On the runner: kills reach it no more.
+void return_kill(fiber& runner) noexcept;
+
 /// The fiber's entry in the timer heap came up: notes it if a record is due, and places the entry anew for the next one.
 void fire_records(fiber& f, std::int64_t now) noexcept;
 

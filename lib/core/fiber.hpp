@@ -14,6 +14,7 @@ namespace weft::core {
 
 class hub;
 struct fiber;
+struct thread_request;
 
 using weft::cancelled_wait;
 using weft::interrupted;
@@ -85,11 +86,13 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   wait_kind wait = wait_kind::none;
   bool serves_hub = false;                   // its watchers' calls: goes with the hub alone
   bool show_stack = false;                   // it runs for a moment only to print where it is parked
+  bool cooperative = false;                  // not preempted: its code counts on that
+  bool native_calls = false;                 // what it calls blocks its hub
   volatile std::uint16_t hooked = 0;         // > 0: inside Weft; not to be preempted
   std::int64_t due = 0;                      // this park's deadline
   std::int64_t armed = 0;                    // the point its entry in the timer heap stands at
   std::uint32_t heap_slot = 0;               // its place in that heap, + 1; 0: none
-  detail::cancel_record* records = nullptr;  // what may cancel it, innermost first, but for `kill`
+  detail::cancel_record* records = nullptr;  // what may cancel it, innermost first, but for the kill
   // -- cold
   std::atomic<std::uint64_t> remote_wake{0};  // epoch << 8 | reason, from other threads
   std::atomic<bool> in_inbox{false};
@@ -101,6 +104,9 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   fiber_message cancel_message;  // asks the hub to look at the records
   std::atomic<bool> cancel_posted{false};
   detail::cancel_record kill;
+  detail::cancel_record* kill_record = &kill;  // its task's, if it has one
+  fiber* task = nullptr;                       // a thread fiber that runs what was spawned: the block of the spawn
+  const thread_request* asks = nullptr;        // of the pthread_create that it is about to call
   context::stack stack;
   context::sanitizer_state sanitizer;
   void (*run)(fiber&) noexcept = nullptr;        // its body, on its own stack
@@ -117,7 +123,10 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   /// another thread, while such a message runs.
   void retire() noexcept {
     state = fiber_state::unstarted;
-    interruptible = interrupt_pending = cancellable = serves_hub = false;
+    interruptible = interrupt_pending = cancellable = serves_hub = cooperative = native_calls = false;
+    kill_record = &kill;
+    task = nullptr;
+    asks = nullptr;
     cancels = 0;
     wait = wait_kind::none;
     hooked = 0;

@@ -53,6 +53,7 @@ class hub {
   fiber* ready_tail = nullptr;
   int quantum = poll_interval;
   unsigned index = 0;
+  bool runs_threads = false;  // made by the shim, for thread fibers
   std::uint64_t switches = 0;
   std::uint32_t live = 0;   // fibers that are not done
   idler* idlers = nullptr;  // highest priority first, and first come

@@ -7,6 +7,7 @@
 
 #include "base/memory.hpp"
 #include "core/fork.hpp"
+#include "core/patching.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
 #include "weft/hub.hpp"
@@ -41,6 +42,7 @@ bool give_loop_context(hub& h) noexcept {
 
 hub& make_local_hub() {
   expect_forks();
+  if (the_patcher != nullptr && the_patcher->take_over()) return *weft_this_hub;
   if (try_to_make() == nullptr) {
     throw std::system_error(errno != 0 ? errno : ENOMEM, std::generic_category(),
                             "weft: no hub for this thread (raise RLIMIT_NOFILE or free descriptors)");

@@ -21,13 +21,6 @@ constexpr std::uint64_t ids_at_once = 256;
 std::uint32_t load_of(const hub& h) noexcept {
   return h.load.load(std::memory_order_relaxed) + h.arriving.load(std::memory_order_relaxed);
 }
-hub& least_loaded(hub* const* among, unsigned count) noexcept {
-  hub* best = weft_this_hub;
-  for (unsigned i = 0; i < count; ++i) {
-    if (best == nullptr || load_of(*among[i]) < load_of(*best)) best = among[i];
-  }
-  return *best;
-}
 }  // namespace
 
 hub* make_hub() noexcept {
@@ -54,9 +47,21 @@ void drop_last_hub() noexcept {
   hub_count.store(number, std::memory_order_release);
 }
 
-hub& least_loaded_hub() noexcept { return least_loaded(hubs, hub_count.load(std::memory_order_acquire)); }
+hub& least_loaded_hub() noexcept {
+  hub* best = weft_this_hub;
+  for (unsigned i = 0, n = hub_count.load(std::memory_order_acquire); i < n; ++i) {
+    if (hubs[i]->runs_threads && load_of(*hubs[i]) < load_of(*best)) best = hubs[i];
+  }
+  return *best;
+}
 
-hub& least_loaded_of(const hub_set& set) noexcept { return least_loaded(set.hubs, set.count); }
+hub& least_loaded_of(const hub_set& set) noexcept {
+  hub* best = weft_this_hub;
+  for (unsigned i = 0; i < set.count; ++i) {
+    if (best == nullptr || load_of(*set.hubs[i]) < load_of(*best)) best = set.hubs[i];
+  }
+  return *best;
+}
 
 void adopt_thread(hub& h, fiber& self) noexcept {
   self.home = &h;

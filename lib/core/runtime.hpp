@@ -15,7 +15,7 @@ hub* make_hub() noexcept;
 /// Undoes the last `make_hub`, of a hub that nobody runs.
 void drop_last_hub() noexcept;
 
-/// The hub with the fewest fibers; the calling thread's own among equals.
+/// Of the hubs that run thread fibers, of which the calling thread's is one: that with the fewest; the own among equals.
 hub& least_loaded_hub() noexcept;
 
 /// The one of @p set with the fewest; the calling thread's own among equals.

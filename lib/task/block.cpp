@@ -20,7 +20,7 @@ constinit base::slab blocks(sizeof(task_block));
 constexpr unsigned kept = 256;
 
 void throw_kill(detail::cancel_record& record) {
-  const std::exception_ptr with = take_kill(block_of(record.owner()));
+  const std::exception_ptr with = take_kill(*task_of(*record.owner()));
   if (with != nullptr) std::rethrow_exception(with);
   throw cancelled();
 }

@@ -9,6 +9,7 @@
 #include "core/fiber.hpp"
 #include "task/storage.hpp"
 #include "weft/detail/subscription.hpp"
+#include "weft/fiber_attributes.hpp"
 
 namespace weft::task_layer {
 
@@ -50,8 +51,15 @@ struct task_block : core::fiber {
 inline task_block& block_of(core::fiber* f) noexcept { return *static_cast<task_block*>(f); }
 inline const task_block& block_of(const core::fiber* f) noexcept { return *static_cast<const task_block*>(f); }
 
-/// Whether @p f was spawned, and so has a task_block: not a thread's own first fiber, or that of a hub's loop.
-bool is_spawned(const core::fiber& f) noexcept;
+/// The block of what was spawned and @p f runs: itself, or that of a thread fiber's; nullptr for a thread's own first fiber, or that of
+/// a hub's loop.
+task_block* task_of(core::fiber& f) noexcept;
+
+/// What is left to do when the body of @p b has ended, on its fiber.
+void end_body(task_block& b) noexcept;
+
+/// Has @p b, spawned, run by a thread fiber of its own. @return 0, or an errno: it was not begun then
+int launch_thread(task_block& b, const fiber_attributes& attributes) noexcept;
 
 /// A block of hub @p h, from those that were used before or new; nullptr when memory is short. From any thread.
 task_block* take_block(core::hub& h) noexcept;

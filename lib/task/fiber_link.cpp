@@ -11,7 +11,7 @@ namespace {
 // Under the lock of the target. Nobody keeps a handle of the fiber that calls the link.
 void launch_link(subscription& s) noexcept {
   core::fiber* const own = static_cast<link_body&>(s).own;
-  launch_fiber(own, "link", 0);
+  launch_light(own, {.name = "link"});
   release_fiber(own);
 }
 }  // namespace

@@ -6,6 +6,8 @@
 
 #include <initializer_list>
 
+#include "core/patching.hpp"
+
 namespace weft::task_layer {
 
 namespace {
@@ -36,6 +38,8 @@ int start_thread(void* (*run)(void*), void* argument, std::size_t stack_size) no
   if (error == 0 && stack_size != 0) error = pthread_attr_setstacksize(&attributes, stack_size);
   if (error == 0) {
     const signals_blocked during;
+    const core::thread_request native{.native = true};
+    const core::making_thread asked(native);
     pthread_t made;
     error = pthread_create(&made, &attributes, run, argument);
   }

@@ -11,6 +11,7 @@
 
 #include "base/cpus.hpp"
 #include "core/local_hub.hpp"
+#include "core/patching.hpp"
 #include "core/runtime.hpp"
 #include "task/block.hpp"
 #include "task/real_thread.hpp"
@@ -83,6 +84,12 @@ void* hub_thread(void* argument) {
 }
 
 core::hub& make_hub() {
+  if (weft_this_hub->runs_threads) {
+    core::hub* const h = core::the_patcher->add_hub();
+    if (h == nullptr)
+      throw std::system_error(EAGAIN, std::generic_category(), "weft: no thread or descriptors for a hub");
+    return *h;
+  }
   const shield until_it_is_known;  // or a cancellation would lose it
   auto made = std::make_unique<promise<hub>>();
   future<hub> there = made->get_future();
@@ -97,9 +104,10 @@ core::hub& make_hub() {
 std::vector<fiber> fibers_of(core::hub& h) {
   std::vector<fiber> found;
   for (core::fiber* f = h.all.front(); f != nullptr; f = h.all.after(f)) {
-    if (!task_layer::is_spawned(*f) || f == h.current || f->serves_hub) continue;
-    detail::retain_fiber(f);
-    found.emplace_back(f);
+    task_layer::task_block* const b = task_layer::task_of(*f);
+    if (b == nullptr || f == h.current || f->serves_hub) continue;
+    detail::retain_fiber(b);
+    found.emplace_back(b);
   }
   return found;
 }

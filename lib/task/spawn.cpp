@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/local_hub.hpp"
+#include "core/patching.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
 #include "task/block.hpp"
@@ -49,9 +50,7 @@ __attribute__((noinline)) void clear_storage(task_block& b) noexcept {
 void run_body(core::fiber& f) noexcept {
   task_block& b = block_of(&f);
   b.call(b.body);
-  if (__builtin_expect(!b.storage.empty(), 0)) clear_storage(b);
-  // Here, not in `end`: the switch away can then go straight to who waited.
-  mark_ended(b);
+  end_body(b);
   if (!has_to_settle(b)) return;
   b.run_left = true;
   const std::uint64_t before = b.shares.fetch_sub(task_block::handle, std::memory_order_acq_rel);
@@ -79,7 +78,15 @@ void end_run(core::fiber& f, core::hub& h) noexcept {
 
 }  // namespace
 
-bool is_spawned(const core::fiber& f) noexcept { return f.run == run_body; }
+task_block* task_of(core::fiber& f) noexcept {
+  return f.run == run_body ? &block_of(&f) : static_cast<task_block*>(f.task);
+}
+
+void end_body(task_block& b) noexcept {
+  if (__builtin_expect(!b.storage.empty(), 0)) clear_storage(b);
+  // Here, not in `end`: the switch away can then go straight to who waited.
+  mark_ended(b);
+}
 
 }  // namespace weft::task_layer
 
@@ -126,11 +133,46 @@ void discard_fiber(core::fiber* f) noexcept {
   give_block(block_of(f));
 }
 
-void launch_fiber(core::fiber* f, const char* name, std::size_t stack_size) noexcept {
-  launch_fiber(f, fiber_attributes{.name = name, .stack_size = stack_size});
+namespace {
+// In a patched process a fiber is a thread: two that wait in the resolver would share its state otherwise.
+bool is_to_be_thread(const task_block& b, fiber_weight weight) {
+  if (weight == fiber_weight::light) return false;
+  if (core::makes_thread_fibers() && b.home->runs_threads) return true;
+  if (weight == fiber_weight::automatic) return false;
+  throw std::system_error(std::make_error_code(std::errc::operation_not_supported),
+                          "weft: a thread fiber is made by another one, in a patched process");
 }
 
-void launch_fiber(core::fiber* f, const fiber_attributes& attributes) noexcept {
+// It ends as one that was killed before it began.
+void refuse_fiber(task_block& b) noexcept {
+  core::prepare_messages(b);
+  b.kill.request();
+  b.call(b.body);
+  end_body(b);
+  detail::release_fiber(&b);
+  detail::release_fiber(&b);
+}
+}  // namespace
+
+void launch_fiber(core::fiber* f, const fiber_attributes& attributes) {
+  task_block& b = block_of(f);
+  int error = 0;
+  b.shares.store(task_block::body_kept + 2 * task_block::handle,
+                 std::memory_order_relaxed);  // the run's and a handle's
+  try {
+    if (!is_to_be_thread(b, attributes.weight)) return launch_light(f, attributes);
+    core::prepare_messages(b);
+    error = launch_thread(b, attributes);
+  } catch (...) {
+    refuse_fiber(b);
+    throw;
+  }
+  if (error == 0) return;
+  refuse_fiber(b);
+  throw std::system_error(error, std::generic_category(), "weft: no thread for a fiber");
+}
+
+void launch_light(core::fiber* f, const fiber_attributes& attributes) noexcept {
   if (attributes.name != nullptr) std::strncpy(f->name, attributes.name, sizeof f->name - 1);
   if (attributes.stack_size != 0) f->spacing = context::stack_spacing(attributes.stack_size);
   // The scheduler's, the run's and the first handle's.

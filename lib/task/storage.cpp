@@ -32,8 +32,8 @@ struct thread_end {
 // nullptr: the thread has none yet.
 fiber_storage* find_storage() noexcept {
   core::hub* const h = weft_this_hub;
-  if (h != nullptr && is_spawned(*h->current)) return &block_of(h->current).storage;
-  return of_thread;
+  task_block* const b = h == nullptr ? nullptr : task_of(*h->current);
+  return b != nullptr ? &b->storage : of_thread;
 }
 
 fiber_storage& storage() noexcept {

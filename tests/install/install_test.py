@@ -12,6 +12,7 @@ import tempfile
 
 SOURCE, BUILD, CXX, KIND = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3], sys.argv[4]
 HERE = SOURCE / "tests/install"
+TOYS = {"toy": "weft", "toy_patch": "weft-patch"}
 
 
 def run(*command, **environment):
@@ -44,8 +45,9 @@ def folder_of(prefix, pattern):
 def build_toy(work, project, *options):
     build = work / "build"
     run("cmake", "-S", HERE / project, "-B", build, "-G", "Ninja", f"-DCMAKE_CXX_COMPILER={CXX}", *options)
-    run("cmake", "--build", build, "--target", "toy", "-j2")
-    run(build / "toy")
+    run("cmake", "--build", build, "--target", *TOYS, "-j2")
+    for toy in TOYS:
+        run(build / toy, LD_LIBRARY_PATH="")
 
 
 def find_package(work):
@@ -54,9 +56,10 @@ def find_package(work):
 
 def pkg_config(work):
     prefix = installed(work)
-    flags = run("pkg-config", "--cflags", "--libs", "weft", PKG_CONFIG_PATH=str(folder_of(prefix, "weft.pc"))).split()
-    run(CXX, "-std=c++20", HERE / "toy.cpp", "-o", work / "toy", *flags)
-    run(work / "toy", LD_LIBRARY_PATH=str(folder_of(prefix, "libweft.so")))
+    for toy, package in TOYS.items():
+        flags = run("pkg-config", "--cflags", "--libs", package, PKG_CONFIG_PATH=str(folder_of(prefix, "weft.pc"))).split()
+        run(CXX, "-std=c++20", HERE / f"{toy}.cpp", "-o", work / toy, *flags)
+        run(work / toy, LD_LIBRARY_PATH=str(folder_of(prefix, "libweft.so")))
 
 
 def add_subdirectory(work):

@@ -28,7 +28,7 @@ class gate {
   void open() noexcept {
     if (closed_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     core::fiber* const block = block_;
-    launch_fiber(block, "then", 0);
+    launch_light(block, {.name = "then"});
     release_fiber(block);
   }
 

@@ -20,8 +20,10 @@ core::fiber* allocate_fiber(std::size_t size, std::size_t align, void** body, vo
 void discard_fiber(core::fiber* f) noexcept;
 
 /// Readies it; the scheduler and the caller each have a reference then. From any thread.
-void launch_fiber(core::fiber* f, const char* name, std::size_t stack_size) noexcept;
-void launch_fiber(core::fiber* f, const fiber_attributes& attributes) noexcept;
+/// @throws std::system_error  a thread fiber that cannot be made; the block and its body are gone then
+void launch_fiber(core::fiber* f, const fiber_attributes& attributes);
+/// The same as a light fiber in any case.
+void launch_light(core::fiber* f, const fiber_attributes& attributes) noexcept;
 void retain_fiber(core::fiber* f) noexcept;
 void release_fiber(core::fiber* f) noexcept;
 
