@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A bench of light fibers beside its peers: the same work in turns, and the ratio of each round."""
+import os
+
 import harness
 
 
@@ -10,19 +12,20 @@ def arguments(description):
 
 
 def run(description, name, targets):
-    """Runs NAME_bench, boost_fiber_NAME and go_NAME, as far as they are there.
+    """Runs NAME_bench and its peers (bench/peers: boost_fiber_NAME, go_NAME, libst_NAME, gevent_NAME.py), as far as they are there.
 
     targets: (row, peer, at most so much of the peer's time). A row "X/std" of ours is the peer "std" of row X, and a row
     "X/all_processors" of Go the peer "Go on all processors".
     """
     args = arguments(description).parse_args()
     folder = harness.binaries(args.build)
-    programs = {"weft": (f"{name}_bench", harness.google_benchmark),
-                "Boost.Fiber": (f"boost_fiber_{name}", harness.google_benchmark),
-                "Go": (f"go_{name}", lambda program, seconds: harness.named_figures([program, seconds]))}
+    google, named = harness.google_benchmark, harness.named_figures
+    programs = {"weft": ([folder / f"{name}_bench"], google), "Boost.Fiber": ([folder / f"boost_fiber_{name}"], google),
+                "Go": ([folder / f"go_{name}"], named), "libst": ([folder / f"libst_{name}"], google),
+                "gevent": (harness.gevent_peer(name), named)}
     runs = harness.interleaved(args.rounds, {
-        who: lambda program=folder / program, run_it=run_it: run_it(program, args.seconds)
-        for who, (program, run_it) in programs.items() if (folder / program).exists()})
+        who: lambda words=words, run_it=run_it: run_it(words, args.seconds)
+        for who, (words, run_it) in programs.items() if words and os.path.exists(words[-1])})
 
     def time_of(who, what, number):
         """Nanoseconds in one round, or None where there is no such row."""
@@ -38,7 +41,7 @@ def run(description, name, targets):
         return harness.median(ours / theirs if theirs else None for ours, theirs in pairs)
 
     names = [row for row in runs["weft"][0] if not row.endswith("/std")]
-    peers = [who for who in ("std", "Boost.Fiber", "Go", "Go on all processors")
+    peers = [who for who in ("std", "Boost.Fiber", "Go", "Go on all processors", "libst", "gevent")
              if any(time_of(who, what, 0) is not None for what in names)]
     rows = [["ns", "weft"] + [text for peer in peers for text in (peer, "weft/it")]]
     for what in names:

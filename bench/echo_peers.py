@@ -1,29 +1,36 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""echo_server, on the library's fibers and one hub, beside the same server on libev callbacks, on raw epoll and in Go.
+"""echo_server, on the library's fibers and one hub, beside the same server of others.
 
-    python3 bench/echo_peers.py [--rounds 5] [--seconds 3] [--connections 1,100,1000,10000] [--check]
+    python3 bench/echo_peers.py [--rounds 5] [--seconds 3] [--connections 1,100,1000,10000] [--peers libev,epoll,Go] [--check]
 
-A peer that is not built (cmake --build build/release --target bench_peers) is left out.
+On libev callbacks, on raw epoll, in Go, on libuv, on State Threads, on gevent, and with a thread of the kernel for each connection.
+A peer that is not there (bash cmake/install_deps.sh bench; cmake --build build/release --target bench_peers) is left out.
 """
+import os
+
 import echo
 import harness
 
 # Requests/s, of the peer's: at least so many times, up to so many connections.
 TARGETS = [("libev", 0.95, 10_000), ("epoll", 0.92, 1_000), ("Go", 1.0, 10_000)]
+PEERS = ["libev", "epoll", "Go", "libuv", "libst", "gevent", "threads"]
 
 
 def main():
     parser = harness.arguments(__doc__, rounds=5)
     echo.add_load_arguments(parser, [1, 100, 1_000, 10_000])
+    parser.add_argument("--peers", type=lambda text: text.split(","), default=PEERS, help=",".join(PEERS))
     args = parser.parse_args()
     harness.raise_open_files()
     folder = harness.binaries(args.build)
-    servers = {"weft": ["echo_server"], "libev": ["echo_libev"], "epoll": ["echo_epoll"], "Go": ["go_echo"]}
-    servers = {who: [folder / words[0]] for who, words in servers.items() if (folder / words[0]).exists()}
-    # One thread, as the others; its netpoller alone goes beyond.
-    if "Go" in servers:
-        servers["Go"] = ["env", "GOMAXPROCS=1", *servers["Go"]]
+    servers = {"weft": [folder / "echo_server"], "libev": [folder / "echo_libev"], "epoll": [folder / "echo_epoll"],
+               # One thread, as the others; its netpoller alone goes beyond.
+               "Go": ["env", "GOMAXPROCS=1", folder / "go_echo"],
+               "libuv": [folder / "echo_libuv"], "libst": [folder / "echo_libst"],
+               "gevent": harness.gevent_peer("echo"), "threads": [folder / "thread_echo"]}
+    servers = {who: words for who, words in servers.items()
+               if words and os.path.exists(words[-1]) and (who == "weft" or who in args.peers)}
     peers = [who for who in servers if who != "weft"]
 
     verdicts = []

@@ -90,14 +90,24 @@ def output(words, seconds=300, stderr=None):
     return done.stdout
 
 
-def named_figures(words):
+def named_figures(words, *arguments):
     """{name: figure} of a program that prints lines "NAME FIGURE"."""
-    return {name: float(figure) for name, figure in (line.split() for line in output(words).splitlines())}
+    lines = output([*words, *arguments]).splitlines()
+    return {name: float(figure) for name, figure in (line.split() for line in lines)}
 
 
-def google_benchmark(program, seconds):
+def gevent_peer(name):
+    """The words that start bench/peers/gevent_NAME.py; none where Debian's gevent is not installed."""
+    python = "/usr/bin/python3"
+    if not os.path.exists(python) or subprocess.run([python, "-c", "import gevent"], stderr=subprocess.DEVNULL,
+                                                    check=False).returncode != 0:
+        return []
+    return [python, SOURCE / "bench" / "peers" / f"gevent_{name}.py"]
+
+
+def google_benchmark(words, seconds):
     """{name: nanoseconds of one item} of a Google Benchmark program, with so many seconds for each benchmark."""
-    text = output([program, "--benchmark_format=json", f"--benchmark_min_time={seconds}"], stderr=subprocess.DEVNULL)
+    text = output([*words, "--benchmark_format=json", f"--benchmark_min_time={seconds}"], stderr=subprocess.DEVNULL)
     return {run["name"].removesuffix("/real_time"): 1e9 / run["items_per_second"]
             for run in json.loads(text)["benchmarks"]}
 

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Many fibers beside goroutines: spawn+join, skynet, and fibers that sleep; the same work in turns, and the ratios.
+"""Many fibers: spawn+join, skynet, and fibers that sleep; the same work of Weft and others in turns, and the ratios.
 
     python3 bench/spawn.py [--rounds 5] [--count 1000000] [--check]
 
-Without go the figures of Weft stand alone.
+Others are Go, libst (spawn+join alone: its stacks are mappings, of which there are not so many) and gevent, with a tenth of the
+fibers; those that are there (bash cmake/install_deps.sh bench; cmake --build build/release --target bench_peers).
 """
+import os
+
 import harness
 
 WORKS = ("join", "skynet", "sleepers")
@@ -16,24 +19,26 @@ def main():
     parser.add_argument("--count", type=int, default=1_000_000, help="fibers; a power of ten for skynet")
     args = parser.parse_args()
     folder = harness.binaries(args.build)
-    programs = {"weft": folder / "spawn_bench", "Go": folder / "go_spawn"}
-    if not programs["Go"].exists():
-        del programs["Go"]
+    programs = {"weft": [folder / "spawn_bench"], "Go": [folder / "go_spawn"], "libst": [folder / "libst_spawn"],
+                "gevent": harness.gevent_peer("spawn")}
+    programs = {name: words for name, words in programs.items() if words and os.path.exists(words[-1])}
 
-    def run(program, work):
-        _, _, wall, cpu, peak = harness.output([program, work, args.count], seconds=600).split()
-        return {"ns": float(wall), "cpu": float(cpu), "bytes": int(peak)}
+    def run(name, work):
+        count = args.count // 10 if name == "gevent" else args.count
+        _, _, wall, cpu, peak = harness.output([*programs[name], work, count], seconds=600).split()
+        return {"ns": float(wall), "cpu": float(cpu), "bytes": int(peak), "each": int(peak) / count}
 
     verdicts = harness.Verdicts()
     rows = [["each fiber", "ns", "CPU ns", "peak MB", "bytes"]]
     sums = []
     for work in WORKS:
-        runs = harness.interleaved(args.rounds, {name: lambda p=program: run(p, work) for name, program in programs.items()})
-        found = {name: {what: harness.median(one[what] for one in all_runs) for what in ("ns", "cpu", "bytes")}
+        runs = harness.interleaved(args.rounds, {
+            name: lambda name=name: run(name, work) for name in programs if name != "libst" or work == "join"})
+        found = {name: {what: harness.median(one[what] for one in all_runs) for what in ("ns", "cpu", "bytes", "each")}
                  for name, all_runs in runs.items()}
         for name, value in found.items():
             rows.append([f"{work}, {name}", f"{value['ns']:.0f}", f"{value['cpu']:.0f}", f"{value['bytes'] / 1e6:.0f}",
-                         f"{value['bytes'] / args.count:.0f}"])
+                         f"{value['each']:.0f}"])
         sums.append((work, runs, found["weft"]))
     harness.table(rows)
     print()

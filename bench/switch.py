@@ -13,7 +13,7 @@ TARGETS = {"yield/2": 1.6, "spawn_and_join": 8}
 def main():
     args = comparison.arguments(__doc__).parse_args()
     program = harness.binaries(args.build) / "switch_bench"
-    runs = [harness.google_benchmark(program, args.seconds) for _ in range(args.rounds)]
+    runs = [harness.google_benchmark([program], args.seconds) for _ in range(args.rounds)]
     found = {name: harness.median(run[name] for run in runs) for name in runs[0]}
     # Of the ratios, not of the times: what slows the machine for a while slows both sides of a round.
     ratios = {name: harness.median(run[name] / run["jump_fcontext"] for run in runs) for name in found}

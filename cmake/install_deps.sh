@@ -12,7 +12,7 @@ weft_packages() {
                python3 libpython3.11-testsuite memcached tinyproxy stunnel4 curl mariadb-server mariadb-client openssl ;;
     nightly) echo chromium chromium-driver ;;
     demo) echo python3 procps ;;
-    bench) echo python3 golang-go libboost-fiber-dev ;;
+    bench) echo python3 golang-go libboost-fiber-dev libst-dev libuv1-dev python3-gevent ;;
     *) echo "weft: no group of packages is called '$1'" >&2; return 2 ;;
   esac
 }
