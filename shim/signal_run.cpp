@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "core/cancel.hpp"
 #include "core/scheduler.hpp"
 #include "shim/arch/x86_64/signal_frame.hpp"
 #include "shim/signal_masks.hpp"
@@ -143,6 +144,8 @@ void run_pending(core::hub& h, thread& t, ucontext_t& at) {
 long deliver_signals(call& c, long result, bool& again) {
   thread& t = self();
   signal_state& s = t.signals;
+  // It is C that called: there is no unwinding through it, and it would not be asked again.
+  if (is_restart(result) && core::is_cancel_due(t)) result = -ECANCELED;
   const bool interrupted = is_restart(result);
   // A wait that ended well takes its mask with it before signals are looked at (restore_saved_sigmask_unless).
   if (s.restore_saved_mask && !interrupted && result != -EINTR) restore_mask(t);

@@ -57,7 +57,10 @@ class native_calls {
 /// Blocking  `all` and `groups` take some milliseconds, once.
 /// Order     Before there are other threads or fibers. First thing in main is best; a constructor of a static object that makes a
 ///           thread is too early for that, and the error names the thread.
-/// Cancel    Not by the patch: a kill or a timeout is thrown once the fiber comes to a suspension point of Weft's own.
+/// Cancel    A kill or a timeout ends a call that waits for a descriptor, a time, a child or a signal with ECANCELED, and so does
+///           every further one, until it is thrown at the fiber's next suspension point of Weft's own: `this_fiber::
+///           interruption_point()` behind the call of a library is one. No frames of C are unwound. Locks and joins of pthreads
+///           go on waiting.
 /// Threads   On main's thread. The questions may be asked anywhere.
 /// Lifetime  For good: there is no way back. A fork's child is patched again as soon as it makes a thread or a fiber; what a
 ///           child executes is not, unless it patches itself.

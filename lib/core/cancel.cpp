@@ -119,6 +119,10 @@ void fire_records(fiber& f, std::int64_t now) noexcept {
   arm_record(f, next);
 }
 
+bool is_cancel_due(fiber& f) noexcept {
+  return f.cancels != 0 && !is_unwinding(*f.home, f) && find_due(f, base::monotonic_ns()) != nullptr;
+}
+
 void throw_if_cancelled(hub& h, fiber& f) {
   if (is_unwinding(h, f)) return;
   if (detail::cancel_record* r = find_due(f, base::monotonic_ns())) throw_record(f, *r);

@@ -36,6 +36,9 @@ void return_kill(fiber& runner) noexcept;
 /// The fiber's entry in the timer heap came up: notes it if a record is due, and places the entry anew for the next one.
 void fire_records(fiber& f, std::int64_t now) noexcept;
 
+/// Whether a suspension point of the running fiber would throw: for a system call that was interrupted.
+bool is_cancel_due(fiber& f) noexcept;
+
 /// A suspension point that did not wait: throws what is due and not hidden.
 void throw_if_cancelled(hub& h, fiber& f);
 

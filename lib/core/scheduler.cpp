@@ -244,7 +244,11 @@ __attribute__((always_inline)) inline int park_in(waker w, std::int64_t due_ns, 
 }  // namespace
 
 int park(waker w, std::int64_t due_ns, wait_kind kind, const void* object, bool interruptible) noexcept {
-  return park_in(w, due_ns, kind, object, interruptible, false);
+  // A system call of a fiber that may be cancelled ends as if by a signal; the dispatcher then says why. Locks are not for that.
+  const fiber& f = *w.target;
+  const bool call = interruptible && kind != wait_kind::object && (f.cooperative || f.records != nullptr);
+  const int reason = park_in(w, due_ns, kind, object, interruptible, call);
+  return call && reason == cancelled_wait ? static_cast<int>(interrupted) : reason;
 }
 
 int park_cancellable(waker w, std::int64_t due_ns, wait_kind kind, const void* object) noexcept {

@@ -21,7 +21,8 @@ inline waker prepare_park() noexcept {
 
 /// Waits until @p w, which the last `prepare_park` gave, is woken. The one way that a fiber waits.
 ///
-/// @param interruptible  whether a signal for the fiber ends the wait (or, noted before, prevents it).
+/// @param interruptible  whether a signal for the fiber ends the wait (or, noted before, prevents it), and what cancels it, unless it
+///                       waits for another fiber.
 /// @return a wake_reason, or what the waker said.
 int park(waker w, std::int64_t due_ns, wait_kind kind, const void* object, bool interruptible = false) noexcept;
 

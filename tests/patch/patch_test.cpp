@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Each test patches a process of its own: a child that begins as the test begins.
+// What is patched, by whom and when. Each test patches a process of its own.
 #include "weft/patch.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
-#include <functional>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -23,41 +21,14 @@
 #include <thread>
 #include <vector>
 
+#include "own_process.hpp"
 #include "weft/weft.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Runs @p body in a fork's child, which passes with all of its expectations.
-void in_a_process(const std::function<void()>& body) {
-  const pid_t child = fork();
-  ASSERT_NE(child, -1);
-  if (child == 0) {
-    try {
-      body();
-    } catch (const std::exception& e) {
-      ADD_FAILURE() << e.what();
-    }
-    std::fflush(nullptr);
-    _exit(testing::Test::HasFailure() ? 1 : 0);
-  }
-  int status = -1;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
-}
-
-unsigned os_threads() {
-  unsigned count = 0;
-  if (FILE* const f = std::fopen("/proc/self/status", "r")) {
-    char line[256];
-    while (std::fgets(line, sizeof line, f) != nullptr) {
-      if (std::sscanf(line, "Threads: %u", &count) == 1) break;
-    }
-    std::fclose(f);
-  }
-  return count;
-}
+using weft::test::in_a_process;
+using weft::test::os_threads;
 
 TEST(patch, sleeps_of_libc_overlap) {
   in_a_process([] {
@@ -94,36 +65,6 @@ TEST(patch, a_read_waits_for_another_fiber) {
   });
 }
 
-TEST(patch, a_fiber_has_thread_local_variables_and_a_thread_id_of_its_own) {
-  in_a_process([] {
-    static thread_local int mine = 0;
-    ASSERT_TRUE(weft::patch::all());
-    mine = 1;
-    const pthread_t main = pthread_self();
-    auto a = weft::spawn([&] {
-      EXPECT_EQ(mine, 0);
-      mine = 2;
-      errno = E2BIG;
-      usleep(1);
-      EXPECT_EQ(mine, 2);
-      EXPECT_EQ(errno, E2BIG);
-      return pthread_self();
-    });
-    auto b = weft::spawn([&] {
-      EXPECT_EQ(mine, 0);
-      mine = 3;
-      errno = EDOM;
-      usleep(1);
-      EXPECT_EQ(mine, 3);
-      return pthread_self();
-    });
-    const pthread_t of_a = a.get(), of_b = b.get();
-    EXPECT_FALSE(pthread_equal(of_a, of_b));
-    EXPECT_FALSE(pthread_equal(of_a, main));
-    EXPECT_EQ(mine, 1);
-  });
-}
-
 TEST(patch, locks_and_threads_of_others_are_fibers) {
   in_a_process([] {
     ASSERT_TRUE(weft::patch::all());
@@ -145,85 +86,6 @@ TEST(patch, locks_and_threads_of_others_are_fibers) {
     mine.get();
     other.join();
     EXPECT_EQ(os_threads(), 1U);
-  });
-}
-
-TEST(patch, join_comes_behind_the_destructors_of_the_threads_variables) {
-  in_a_process([] {
-    static bool gone = false;
-    struct mark {
-      ~mark() { gone = true; }
-    };
-    ASSERT_TRUE(weft::patch::all());
-    weft::spawn([] {
-      static thread_local mark made;
-      static_cast<void>(made);
-    }).get();
-    EXPECT_TRUE(gone);
-  });
-}
-
-TEST(patch, a_fiber_is_named_and_numbered_as_its_handle_says) {
-  in_a_process([] {
-    ASSERT_TRUE(weft::patch::all());
-    auto t = weft::spawn({.name = "weaver"}, [] {
-      char name[16] = {};
-      EXPECT_EQ(pthread_getname_np(pthread_self(), name, sizeof name), 0);
-      EXPECT_STREQ(name, "weaver");
-      return weft::this_fiber::get_id();
-    });
-    const std::uint64_t id = t.get_id();
-    EXPECT_EQ(t.get(), id);
-    EXPECT_EQ(t.name(), "weaver");
-  });
-}
-
-TEST(patch, results_failures_and_kills_are_those_of_light_fibers) {
-  in_a_process([] {
-    ASSERT_TRUE(weft::patch::all());
-    auto fails = weft::spawn([]() -> int { throw std::out_of_range("far"); });
-    EXPECT_THROW(fails.get(), std::out_of_range);
-    bool unwound = false;
-    weft::event never;
-    auto waits = weft::spawn([&] {
-      struct note {
-        bool& at;
-        ~note() { at = true; }
-      } const last{unwound};
-      never.wait();
-    });
-    weft::this_fiber::yield();
-    EXPECT_TRUE(waits.kill());
-    EXPECT_TRUE(unwound);
-    EXPECT_TRUE(waits.successful());
-    EXPECT_THROW(waits.get(), weft::task_cancelled);
-
-    bool ran = false;
-    auto unstarted = weft::spawn([&] { ran = true; });
-    EXPECT_TRUE(unstarted.kill());
-    auto later = weft::spawn({.start = weft::deadline(1h)}, [&] { ran = true; });
-    weft::this_fiber::yield();
-    EXPECT_TRUE(later.kill(std::make_exception_ptr(std::domain_error("no"))));
-    EXPECT_THROW(later.get(), std::domain_error);
-    EXPECT_FALSE(ran);
-    auto soon = weft::spawn({.start = weft::deadline(1ms)}, [&] { ran = true; });
-    soon.get();
-    EXPECT_TRUE(ran);
-  });
-}
-
-TEST(patch, locals_and_contexts_belong_to_the_fiber) {
-  in_a_process([] {
-    ASSERT_TRUE(weft::patch::all());
-    static weft::local<int> mine;
-    *mine = 7;
-    auto a = weft::spawn([] {
-      *mine = 8;
-      weft::this_fiber::yield();
-      return *mine;
-    });
-    EXPECT_EQ(a.get(), 8);
-    EXPECT_EQ(*mine, 7);
   });
 }
 
@@ -264,57 +126,6 @@ TEST(patch, real_threads_stay_real) {
               2U);
     EXPECT_EQ(turns, 1);
     other.get();
-  });
-}
-
-TEST(patch, a_run_on_several_hubs_has_thread_fibers_on_each) {
-  in_a_process([] {
-    ASSERT_TRUE(weft::patch::all());
-    static thread_local int mine = 0;
-    weft::run({.hubs = 2}, [] {
-      EXPECT_EQ(weft::hubs().size(), 2U);
-      std::vector<weft::task<>> tasks;
-      for (const weft::hub on : weft::hubs()) {
-        for (int i = 0; i < 3; ++i) {
-          tasks.push_back(weft::spawn({.on = on}, [on] {
-            EXPECT_TRUE(weft::hub::current() == on);
-            EXPECT_EQ(++mine, 1);
-            usleep(100);
-            EXPECT_EQ(mine, 1);
-          }));
-        }
-      }
-      for (auto& t : tasks) t.get();
-    });
-    EXPECT_EQ(os_threads(), 2U);
-  });
-}
-
-TEST(patch, light_fibers_are_to_be_had) {
-  in_a_process([] {
-    ASSERT_TRUE(weft::patch::all());
-    static thread_local int shared = 0;
-    auto light = [] { return weft::spawn({.weight = weft::fiber_weight::light}, [] { return ++shared; }); };
-    EXPECT_EQ(light().get(), 1);
-    EXPECT_EQ(light().get(), 2);
-    EXPECT_EQ(shared, 0);  // it is the hub's that they share
-    auto from_light = weft::spawn({.weight = weft::fiber_weight::light},
-                                  [] { weft::spawn({.weight = weft::fiber_weight::thread}, [] {}).get(); });
-    EXPECT_THROW(from_light.get(), std::system_error);
-  });
-}
-
-TEST(patch, links_and_continuations_run) {
-  in_a_process([] {
-    ASSERT_TRUE(weft::patch::all());
-    weft::event linked;
-    auto t = weft::spawn([] { usleep(1); });
-    t.link([&](const weft::fiber&) { linked.set(); });
-    linked.wait();
-    weft::promise<int> p;
-    auto doubled = p.get_future().then([](weft::future<int> f) { return 2 * f.get(); });
-    weft::spawn([&] { p.set_value(21); });
-    EXPECT_EQ(doubled.get(), 42);
   });
 }
 
@@ -422,20 +233,6 @@ TEST(patch, a_child_of_fork_is_patched_again_as_it_spawns) {
     });
     in_a_process([] { ASSERT_TRUE(weft::patch::all()); });
     EXPECT_TRUE(weft::patch::is_patched());
-  });
-}
-
-TEST(patch, a_child_of_a_spawned_fiber_ends_with_it) {
-  in_a_process([] {
-    ASSERT_TRUE(weft::patch::all());
-    auto forks = weft::spawn([] {
-      const pid_t child = fork();
-      if (child == 0) return 0;  // exits with 0, as the last thread of a process does
-      int status = -1;
-      EXPECT_EQ(waitpid(child, &status, 0), child);
-      return status;
-    });
-    EXPECT_EQ(forks.get(), 0);
   });
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs a program natively and under `weft run`, and compares what it says and how it ends.
+"""Runs a program natively and under `weft run`, or the same program as it patches itself, and compares what it says and how it ends.
 
 The program's stdout and its exit status (or the signal that ended it) must be the same. stderr is shown when something
 differs and is not compared. Each run is a session of its own, so that whatever it leaves behind can be ended with it.
@@ -94,7 +94,9 @@ def compare(native, other, name):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weft", required=True, help="path of the launcher")
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--weft", help="path of the launcher")
+    way.add_argument("--patched", help="path of the program that patches itself")
     parser.add_argument("--hubs", action="append", help="number of hubs (may be given more than once; default 1 and 2)")
     parser.add_argument("--limit", type=float, default=30, help="seconds a run may take")
     parser.add_argument("--repeat", type=int, default=1, help="how often to run each way")
@@ -105,7 +107,7 @@ def main():
     if not command:
         parser.error("no program given")
     command[0] = os.path.abspath(command[0])
-    weft = os.path.abspath(args.weft)
+    weft = os.path.abspath(args.weft or args.patched)
     if not args.native_only and not os.access(weft, os.X_OK):
         print("no launcher at " + weft)
         return SKIPPED
@@ -121,6 +123,9 @@ def main():
     for turn in range(args.repeat):
         if args.native_only:
             good &= compare(native, run(command, env, args.limit, False), "the native run %d" % turn)
+            continue
+        if args.patched:
+            good &= compare(native, run([weft] + command[1:], env, args.limit, True), "the patch from inside")
             continue
         for hubs in args.hubs or ["1", "2"]:
             other = run([weft, "run", "--hubs", hubs, "--"] + command, env, args.limit, True)
