@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include <charconv>
@@ -17,6 +18,7 @@
 #include "shim/blocked.hpp"
 #include "shim/helper.hpp"
 #include "shim/socket_io.hpp"
+#include "shim/thread.hpp"
 #include "shim/user_memory.hpp"
 #include "shim/user_vectors.hpp"
 
@@ -184,6 +186,44 @@ long write_many(call& c, slot& s) noexcept {
   return send_message(c, s, c.fd(), message, 0);
 }
 
+bool is_character_device(int fd) noexcept {
+  struct stat st;
+  return !base::is_error(base::raw_syscall(SYS_fstat, fd, &st)) && S_ISCHR(st.st_mode);
+}
+
+// What `result` of a file that never blocks becomes. /dev/zero and /dev/urandom look for signals behind each page and come back
+// with what they have (drivers/char/mem.c, read_iter_zero; drivers/char/random.c, get_random_bytes_user). The scheduler's tick is
+// none that the program knows of, so the call goes on: as long as no signal of the program's is there.
+long whole(const call& c, long result, long vector_call, const iovec* parts, unsigned long vectors,
+           unsigned long length) noexcept {
+  constexpr long page = 4096;
+  if (__builtin_expect(result <= 0 || result % page != 0 || static_cast<unsigned long>(result) >= length, 1)) {
+    return result;
+  }
+  const auto& signals = static_cast<thread*>(weft_this_hub->current)->signals;
+  if (!is_character_device(c.fd())) return result;
+  auto done = static_cast<unsigned long>(result);
+  while (done < length && !signals.attention.load(std::memory_order_relaxed)) {
+    vector_window w;
+    if (!w.fill(parts, vectors, done)) break;
+    const long more = base::raw_syscall(vector_call, c.fd(), w.parts, w.count);
+    if (more <= 0) break;
+    done += static_cast<unsigned long>(more);
+  }
+  return static_cast<long>(done);
+}
+
+// The same of a call with one buffer, and of one with several.
+long whole(const call& c, long result, long vector_call) noexcept {
+  const iovec part{c.arg<void*>(1), c.args[2]};
+  return whole(c, result, vector_call, &part, 1, c.args[2]);
+}
+long whole_of_many(const call& c, long result, long vector_call) noexcept {
+  unsigned long length;
+  if (result <= 0 || !sum_vectors(c.arg<const iovec*>(1), c.args[2], length)) return result;
+  return whole(c, result, vector_call, c.arg<const iovec*>(1), c.args[2], length);
+}
+
 // The numbers that preadv2 and pwritev2 take for "at the file's own position, and no flags" make them readv and writev.
 bool is_plain_vector_call(const call& c) noexcept { return static_cast<long>(c.args[3]) == -1 && c.args[5] == 0; }
 
@@ -192,7 +232,7 @@ bool is_plain_vector_call(const call& c) noexcept { return static_cast<long>(c.a
 long sys_read(call& c) noexcept {
   long result;
   slot* s = slot_for(c, c.fd(), result);
-  if (s == nullptr) return result;
+  if (s == nullptr) return whole(c, result, SYS_readv);
   if (c.args[2] == 0) return pass(c);
   if (is_socket(*s)) return receive(c, *s, c.fd(), c.arg<void*>(1), c.args[2], 0, nullptr, nullptr);
   const iovec to{c.arg<void*>(1), c.args[2]};
@@ -202,7 +242,7 @@ long sys_read(call& c) noexcept {
 long sys_write(call& c) noexcept {
   long result;
   slot* s = slot_for(c, c.fd(), result);
-  if (s == nullptr) return result;
+  if (s == nullptr) return whole(c, result, SYS_writev);
   if (is_socket(*s)) return send(c, *s, c.fd(), c.arg<const void*>(1), c.args[2], 0, nullptr, 0);
   if (c.args[2] == 0) return pass(c);
   const iovec from{c.arg<void*>(1), c.args[2]};
@@ -212,27 +252,41 @@ long sys_write(call& c) noexcept {
 long sys_readv(call& c) noexcept {
   long result;
   slot* s = slot_for(c, c.fd(), result);
-  return s == nullptr ? result : read_many(c, *s);
+  return s == nullptr ? whole_of_many(c, result, SYS_readv) : read_many(c, *s);
 }
 
 long sys_writev(call& c) noexcept {
   long result;
   slot* s = slot_for(c, c.fd(), result);
-  return s == nullptr ? result : write_many(c, *s);
+  return s == nullptr ? whole_of_many(c, result, SYS_writev) : write_many(c, *s);
 }
 
 long sys_preadv2(call& c) noexcept {
   if (!is_plain_vector_call(c)) return pass(c);
   long result;
   slot* s = slot_for(c, c.fd(), result);
-  return s == nullptr ? result : read_many(c, *s);
+  return s == nullptr ? whole_of_many(c, result, SYS_readv) : read_many(c, *s);
 }
 
 long sys_pwritev2(call& c) noexcept {
   if (!is_plain_vector_call(c)) return pass(c);
   long result;
   slot* s = slot_for(c, c.fd(), result);
-  return s == nullptr ? result : write_many(c, *s);
+  return s == nullptr ? whole_of_many(c, result, SYS_writev) : write_many(c, *s);
+}
+
+long sys_getrandom(call& c) noexcept {
+  const long result = pass(c);
+  constexpr long page = 4096;
+  if (__builtin_expect(result <= 0 || result % page != 0, 1)) return result;
+  const auto& signals = static_cast<thread*>(weft_this_hub->current)->signals;
+  auto done = static_cast<unsigned long>(result);
+  while (done < c.args[1] && !signals.attention.load(std::memory_order_relaxed)) {
+    const long more = base::raw_syscall(SYS_getrandom, c.args[0] + done, c.args[1] - done, c.args[2]);
+    if (more <= 0) break;
+    done += static_cast<unsigned long>(more);
+  }
+  return static_cast<long>(done);
 }
 
 }  // namespace weft::shim

@@ -14,6 +14,9 @@ long sys_writev(call&) noexcept;
 long sys_preadv2(call&) noexcept;
 long sys_pwritev2(call&) noexcept;
 
+/// As long as no signal of the program's comes it gives what it was asked for, whatever the scheduler's tick does.
+long sys_getrandom(call&) noexcept;
+
 long sys_recvfrom(call&) noexcept;
 long sys_recvmsg(call&) noexcept;
 long sys_recvmmsg(call&) noexcept;

@@ -110,6 +110,7 @@ constexpr table_row rows[] = {
     {SYS_nanosleep, sys_nanosleep, group::time},
     {SYS_clock_nanosleep, sys_clock_nanosleep, group::time},
     {SYS_sched_yield, sys_sched_yield, group::thread},
+    {SYS_getrandom, sys_getrandom, group::thread},
     // the life of descriptors
     {SYS_close, sys_close, group::thread},
     {SYS_close_range, sys_close_range, group::thread},

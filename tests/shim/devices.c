@@ -7,9 +7,11 @@
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <termios.h>
 
@@ -263,6 +265,32 @@ static void files(void) {
   close(fd);
 }
 
+/* Devices that look for signals behind each page, beside threads that keep the processor: whoever is asked for a block gives
+   it whole, since no signal of the program's comes. */
+static int computing;
+static void* compute(void* arg) {
+  while (LOAD(computing)) {
+  }
+  return arg;
+}
+static char block[1 << 20];
+static void whole_blocks(void) {
+  STORE(computing, 1);
+  pthread_t t = start(compute, NULL);
+  struct iovec parts[2] = {{block, 5000}, {block + 5000, sizeof block - 5000}};
+  int zero = open("/dev/zero", O_RDWR), random = open("/dev/urandom", O_RDWR);
+  for (int i = 0; i < 100; i++) CHECK_EQ(read(zero, block, sizeof block), sizeof block);
+  for (int i = 0; i < 100; i++) CHECK_EQ(readv(zero, parts, 2), sizeof block);
+  for (int i = 0; i < 5; i++) CHECK_EQ(read(random, block, sizeof block), sizeof block);
+  for (int i = 0; i < 5; i++) CHECK_EQ(write(random, block, sizeof block), sizeof block);
+  for (int i = 0; i < 5; i++) CHECK_EQ(getrandom(block, sizeof block, 0), sizeof block);
+  close(zero);
+  close(random);
+  STORE(computing, 0);
+  finish(t);
+  FACT("whole blocks");
+}
+
 static void* all(void* arg) {
   eventfds();
   timerfds();
@@ -271,6 +299,7 @@ static void* all(void* arg) {
   terminals();
   pidfds();
   files();
+  whole_blocks();
   return arg;
 }
 
