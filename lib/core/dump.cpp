@@ -171,6 +171,9 @@ unsigned count_os_threads(unsigned most) noexcept {
   return n;
 }
 
+// Not a hub whose thread has ended: nothing happens there.
+bool is_run(const hub& h) noexcept { return h.kernel_tid.load(std::memory_order_relaxed) != 0; }
+
 bool waits_for_others(const hub& h, const hub& caller) noexcept {
   if (h.awaited.load(std::memory_order_relaxed) != 0 || h.deadlines.count() != 0) return false;
   if (&h != &caller && !h.sleeping.load(std::memory_order_seq_cst)) return false;
@@ -182,14 +185,18 @@ bool waits_for_others(const hub& h, const hub& caller) noexcept {
 bool all_wait_for_each_other(const hub& caller) noexcept {
   const unsigned count = hub_count.load(std::memory_order_acquire);
   std::uint32_t polls[max_hubs];
+  unsigned threads = 0;
   for (unsigned i = 0; i < count; ++i) {
+    if (!is_run(*hubs[i])) continue;
+    ++threads;
     if (!waits_for_others(*hubs[i], caller)) return false;
     polls[i] = hubs[i]->polls.load(std::memory_order_relaxed);
   }
   // A thread that is not ours might wake somebody.
-  if (count_os_threads(count) != count || (may_be_woken_from_outside != nullptr && may_be_woken_from_outside()))
+  if (count_os_threads(threads) != threads || (may_be_woken_from_outside != nullptr && may_be_woken_from_outside()))
     return false;
   for (unsigned i = 0; i < count; ++i) {
+    if (!is_run(*hubs[i])) continue;
     if (!waits_for_others(*hubs[i], caller) || hubs[i]->polls.load(std::memory_order_relaxed) != polls[i]) return false;
   }
   return hub_count.load(std::memory_order_acquire) == count;
@@ -209,7 +216,7 @@ void dump_all() noexcept {
   const unsigned count = hub_count.load(std::memory_order_acquire);
   for (unsigned i = 0; i < count; ++i) {
     dump_request& request = requests[i];
-    if (request.posted.exchange(true, std::memory_order_acq_rel)) continue;
+    if (!is_run(*hubs[i]) || request.posted.exchange(true, std::memory_order_acq_rel)) continue;
     request.run = run_dump;
     hubs[i]->post(request);
   }

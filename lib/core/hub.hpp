@@ -19,6 +19,8 @@ struct hub_watch {
   bool (*before_poll)(hub& h) noexcept;
   /// It has looked; @p awake is what the former returned.
   void (*after_poll)(hub& h, bool awake) noexcept;
+  /// Whether somebody is still to be told of anything: then no other thread may have the hub.
+  bool (*in_use)(const hub& h) noexcept;
 };
 
 class hub;
@@ -66,6 +68,7 @@ class hub {
   loop::event_loop events;
   context::stack_pool stacks;
   fiber loop_fiber;
+  fiber* first_fiber = nullptr;         // the thread's own, of a library program: goes with the hub to the next thread
   context::exception_place exceptions;  // of the storage that this hub's light fibers share
 
   // -- touched by other threads
@@ -78,7 +81,7 @@ class hub {
   std::atomic<std::uint32_t> awaited{0};  // waits that something outside the process may end
   // Looks at I/O so far, begun before `sleeping` is set: an event belongs to the last one. Written by the hub alone.
   std::atomic<std::uint32_t> polls{0};
-  std::atomic<int> kernel_tid{0};  // of the OS thread that runs it
+  std::atomic<int> kernel_tid{0};  // of the OS thread that runs it; 0: none yet, or none any more
 
   base::spinlock spare_lock;
   std::atomic<fiber*> spare{nullptr};  // control blocks of this hub for those who spawn here from others

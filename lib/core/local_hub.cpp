@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/memory.hpp"
+#include "base/thread_key.hpp"
 #include "core/fork.hpp"
 #include "core/patching.hpp"
 #include "core/runtime.hpp"
@@ -14,18 +15,55 @@
 
 namespace weft::core {
 
+constinit std::atomic<void (*)(hub& h) noexcept> before_hub_is_left{nullptr};
+
 namespace {
 
 base::slab thread_blocks(sizeof(fiber));
 
+// Whether another thread may go on with @p h: no fiber is left but those that only serve it, and those do nothing now. One that
+// began here may hold addresses of this thread's storage.
+bool is_vacant(hub& h) noexcept {
+  for (fiber* f = h.all.front(); f != nullptr; f = h.all.after(f)) {
+    if (f != h.first_fiber && (!f->serves_hub || f->wait != wait_kind::object)) return false;
+  }
+  return h.ready_head == nullptr && h.deadlines.count() == 0 &&
+         h.placement.load(std::memory_order_relaxed) == nullptr && (h.watch == nullptr || !h.watch->in_use(h));
+}
+
+// The calling thread, whose hub @p at is, ends; its thread_local variables are gone already.
+void leave_hub(void* at) noexcept {
+  hub& h = *static_cast<hub*>(at);
+  // Not what survived a fork on a hub of its own, nor a fiber that ends its thread.
+  if (weft_this_hub != &h || h.current != h.first_fiber) return;
+  fiber& self = *h.first_fiber;
+  h.drain_inbox();
+  if (const auto told = before_hub_is_left.load(std::memory_order_acquire)) told(h);
+  if (self.heap_slot != 0) h.deadlines.drop(self);
+  self.unlink();
+  self.retire();
+  --h.live;
+  h.add_load(-1);
+  h.kernel_tid.store(0, std::memory_order_relaxed);
+  weft_this_hub = nullptr;
+  if (is_vacant(h)) give_vacant_hub(h);
+}
+
 hub* try_to_make() noexcept {
-  hub* h = make_hub();
-  if (h == nullptr) return nullptr;
-  void* storage = thread_blocks.take();
-  if (storage == nullptr || !give_loop_context(*h)) return nullptr;
-  auto* self = new (storage) fiber;
-  self->id = next_fiber_id();
-  adopt_thread(*h, *self);
+  static const base::thread_key at_thread_end(leave_hub);
+  hub* h = take_vacant_hub();
+  if (h != nullptr) {
+    h->first_fiber->renew();
+  } else {
+    h = make_hub();
+    if (h == nullptr) return nullptr;
+    void* storage = thread_blocks.take();
+    if (storage == nullptr || !give_loop_context(*h)) return nullptr;
+    h->first_fiber = new (storage) fiber;
+  }
+  h->first_fiber->id = next_fiber_id();
+  adopt_thread(*h, *h->first_fiber);
+  at_thread_end.set(h);
   return h;
 }
 
@@ -44,6 +82,10 @@ hub& make_local_hub() {
   expect_forks();
   if (the_patcher != nullptr && the_patcher->take_over()) return *weft_this_hub;
   if (try_to_make() == nullptr) {
+    if (hub_count.load(std::memory_order_relaxed) == max_hubs) {
+      throw std::system_error(EAGAIN, std::generic_category(),
+                              "weft: 64 threads have a hub (one that ended and left fibers behind keeps it)");
+    }
     throw std::system_error(errno != 0 ? errno : ENOMEM, std::generic_category(),
                             "weft: no hub for this thread (raise RLIMIT_NOFILE or free descriptors)");
   }

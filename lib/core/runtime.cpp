@@ -18,6 +18,10 @@ base::spinlock hubs_lock;
 std::atomic<std::uint64_t> last_id{0};
 constexpr std::uint64_t ids_at_once = 256;
 
+// Under the lock of the hubs.
+hub* vacant[max_hubs];
+unsigned vacant_count = 0;
+
 std::uint32_t load_of(const hub& h) noexcept {
   return h.load.load(std::memory_order_relaxed) + h.arriving.load(std::memory_order_relaxed);
 }
@@ -45,6 +49,16 @@ void drop_last_hub() noexcept {
   hubs[number]->events.destroy();
   hubs[number] = nullptr;
   hub_count.store(number, std::memory_order_release);
+}
+
+void give_vacant_hub(hub& h) noexcept {
+  const std::lock_guard guard(hubs_lock);
+  vacant[vacant_count++] = &h;
+}
+
+hub* take_vacant_hub() noexcept {
+  const std::lock_guard guard(hubs_lock);
+  return vacant_count == 0 ? nullptr : vacant[--vacant_count];
 }
 
 hub& least_loaded_hub() noexcept {
@@ -85,6 +99,7 @@ void forget_after_fork() noexcept {
     hubs[i] = nullptr;
   }
   hub_count.store(0, std::memory_order_relaxed);
+  vacant_count = 0;
   weft_this_hub = nullptr;
 }
 

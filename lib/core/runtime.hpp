@@ -15,6 +15,11 @@ hub* make_hub() noexcept;
 /// Undoes the last `make_hub`, of a hub that nobody runs.
 void drop_last_hub() noexcept;
 
+/// @p h, whose thread ends, is the next one's to have: nothing is left on it.
+void give_vacant_hub(hub& h) noexcept;
+/// One of those; nullptr if there is none.
+hub* take_vacant_hub() noexcept;
+
 /// Of the hubs that run thread fibers, of which the calling thread's is one: that with the fewest; the own among equals.
 hub& least_loaded_hub() noexcept;
 

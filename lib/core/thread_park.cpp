@@ -2,7 +2,6 @@
 #include "core/thread_park.hpp"
 
 #include <linux/futex.h>
-#include <pthread.h>
 #include <time.h>
 
 #include <mutex>
@@ -12,6 +11,7 @@
 #include "base/clock.hpp"
 #include "base/memory.hpp"
 #include "base/syscall.hpp"
+#include "base/thread_key.hpp"
 #include "core/timers.hpp"
 
 namespace weft::core {
@@ -53,19 +53,10 @@ fiber* take_block() noexcept {
 
 fiber& thread_block() {
   if (__builtin_expect(block_of_thread != nullptr, 1)) return *block_of_thread;
-  // A key, not a thread_local with a destructor: its turn comes after all of those, which may wait still.
-  static const auto key = [] {
-    struct {
-      pthread_key_t number;
-      bool made;
-    } k{};
-    k.made = pthread_key_create(&k.number, give_back) == 0;
-    return k;
-  }();
+  static const base::thread_key at_thread_end(give_back);
   fiber* const f = take_block();
   if (f == nullptr) throw std::bad_alloc();
-  // Without a key the block is lost when the thread ends; so it is at the end of the process.
-  if (key.made) pthread_setspecific(key.number, f);
+  at_thread_end.set(f);
   block_of_thread = f;
   return *f;
 }

@@ -9,16 +9,14 @@
 #include "base/memory.hpp"
 #include "base/syscall.hpp"
 #include "core/fork.hpp"
+#include "core/local_hub.hpp"
 #include "core/scheduler.hpp"
 #include "fd/table.hpp"
+#include "fd/watch_parts.hpp"
 
 namespace weft::fd {
 
 namespace {
-
-// A wake's reasons beside core's own.
-constexpr int closed_reason = 16;
-constexpr int stale_reason = 17;
 
 // An armed watcher whose event nobody waits for is left alone this often: the one just woken may be about to come back,
 // and to stop a watcher costs two epoll_ctl.
@@ -27,13 +25,25 @@ constexpr int patience = 3;
 constinit base::slab blocks(sizeof(watch));
 constinit base::spinlock free_lock;
 constinit watch* free_watches = nullptr;
+constinit std::atomic<watch*> all_watches{nullptr};  // grows only; under the same lock
 
 void on_event(loop::io& io) noexcept;
 void on_approach(loop::io& io, unsigned ahead) noexcept;
 void run_arm(core::message& m, core::hub& h) noexcept;
 void run_drop(core::message& m, core::hub& h) noexcept;
+void move_from(core::hub& h) noexcept;
 
 watch& owner_of(core::message& m) noexcept { return *static_cast<watch::request&>(m).owner; }
+
+// Under the lock: @p h is to be its home.
+void settle(watch& w, core::hub& h) noexcept {
+  w.home = &h;
+  for (watch::side& s : w.sides) {
+    s.placed = s.armed = false;
+    s.misses = 0;
+    s.added = h.polls.load(std::memory_order_relaxed) - 1;
+  }
+}
 
 watch* take_watch(int fd) noexcept {
   watch* w = nullptr;
@@ -55,18 +65,17 @@ watch* take_watch(int fd) noexcept {
     w->arm_message.owner = w->drop_message.owner = w;
     w->arm_message.run = run_arm;
     w->drop_message.run = run_drop;
+    core::before_hub_is_left.store(move_from, std::memory_order_release);
+    const std::lock_guard guard(free_lock);
+    w->next_made = all_watches.load(std::memory_order_relaxed);
+    all_watches.store(w, std::memory_order_release);
   }
   const std::lock_guard guard(w->lock);
   w->gone = w->shut = w->lost = w->copied = w->arm_asked = false;
   w->fd = fd;
   w->users = 0;
   w->busy.store(0, std::memory_order_relaxed);
-  w->home = core::this_hub();
-  for (watch::side& s : w->sides) {
-    s.placed = s.armed = false;
-    s.misses = 0;
-    s.added = w->home->polls.load(std::memory_order_relaxed) - 1;
-  }
+  settle(*w, *core::this_hub());
   return w;
 }
 
@@ -116,29 +125,76 @@ void run_arm(core::message& m, core::hub&) noexcept {
   }
 }
 
-void ask_to_arm(watch& w) noexcept {
-  if (w.arm_asked) return;
-  w.arm_asked = true;
-  w.home->post(w.arm_message);
-}
-
-// On the home hub, when nobody uses the watch any more.
-void run_drop(core::message& m, core::hub& h) noexcept {
-  watch& w = owner_of(m);
-  stop_sides(w);
+void finish_drop(watch& w) noexcept {
   if (w.copied && w.fd >= 0) {
-    h.events.forget(w.fd);
     unreserve(w.fd);
     base::raw_syscall(SYS_close, w.fd);
   }
   give_watch(w);
 }
 
+// On the home hub, when nobody uses the watch any more.
+void run_drop(core::message& m, core::hub& h) noexcept {
+  watch& w = owner_of(m);
+  stop_sides(w);
+  if (w.copied && w.fd >= 0) h.events.forget(w.fd);
+  finish_drop(w);
+}
+
 void drop(watch& w) noexcept {
-  if (w.home == core::this_hub() && !w.arm_asked) {
+  if (w.home == nullptr) {
+    finish_drop(w);
+  } else if (w.home == core::this_hub() && !w.arm_asked) {
     run_drop(w.drop_message, *w.home);
   } else {
     w.home->post(w.drop_message);
+  }
+}
+
+// Another hub where somebody waits for one of its directions.
+core::hub* other_hub_of(watch& w) noexcept {
+  for (watch::side& s : w.sides) {
+    for (waiter* n = s.waiters.front(); n != nullptr; n = s.waiters.after(n)) {
+      if (n->who.target != nullptr && n->who.target->home != w.home) return n->who.target->home;
+    }
+  }
+  return nullptr;
+}
+
+// Under the lock: those that want to be told, and to whom no hub can be assigned, look for themselves.
+void tell_all(watch& w) noexcept {
+  for (watch::side& s : w.sides) {
+    for (waiter* at = s.waiters.front(); at != nullptr;) {
+      waiter* const following = s.waiters.after(at);
+      if (at->told != nullptr) {
+        at->unlink();
+        at->queued = false;
+        at->told(*at);
+      }
+      at = following;
+    }
+  }
+}
+
+// On @p h, whose thread ends.
+void move_from(core::hub& h) noexcept {
+  for (watch* w = all_watches.load(std::memory_order_acquire); w != nullptr; w = w->next_made) {
+    std::unique_lock guard(w->lock);
+    while (w->home == &h && w->arm_asked) {
+      guard.unlock();
+      h.drain_inbox();
+      guard.lock();
+    }
+    if (w->home != &h || (w->gone && w->users == 0)) continue;  // free, or its drop is on its way here
+    stop_sides(*w);
+    core::hub* const next = other_hub_of(*w);
+    if (next != nullptr) {
+      settle(*w, *next);
+      ask_to_arm(*w);
+    } else {
+      w->home = nullptr;
+      tell_all(*w);
+    }
   }
 }
 
@@ -200,34 +256,24 @@ void on_event(loop::io& io) noexcept {
       s.armed = false;
     }
   }
-  // The wakers are copies: a fiber that runs at once may end the watch, or let the others go on.
+  // The wakers are copies: a fiber that runs at once may end the watch, or let the others go on. Or its thread, and this loop
+  // with it: so those of other hubs come first.
   for (int i = 0; i < n; ++i) {
-    if (woken[i].target->home == &h) {
-      h.wake_from_event(woken[i], core::woken);
-    } else {
-      core::unpark(woken[i]);
-    }
+    if (woken[i].target->home != &h) core::unpark(woken[i]);
+  }
+  for (int i = 0; i < n; ++i) {
+    if (woken[i].target->home == &h) h.wake_from_event(woken[i], core::woken);
   }
 }
 
-outcome outcome_of(int reason) noexcept {
-  switch (reason) {
-    case core::timed_out:
-      return outcome::timed_out;
-    case core::interrupted:
-      return outcome::interrupted;
-    case core::cancelled_wait:
-      return outcome::cancelled;
-    case closed_reason:
-      return outcome::closed;
-    case stale_reason:
-      return outcome::stale;
-    default:
-      return outcome::woken;
-  }
+}  // namespace
+
+void ask_to_arm(watch& w) noexcept {
+  if (w.arm_asked || w.home == nullptr) return;
+  w.arm_asked = true;
+  w.home->post(w.arm_message);
 }
 
-// Under the lock.
 void wake_all(watch& w, int reason) noexcept {
   for (watch::side& s : w.sides) {
     core::waker woken[16];
@@ -237,23 +283,6 @@ void wake_all(watch& w, int reason) noexcept {
   }
 }
 
-// Under the lock.
-void dequeue(waiter& n) noexcept {
-  if (!n.queued) return;
-  n.unlink();
-  n.queued = false;
-}
-
-void give_up(watch& w) noexcept {
-  bool last;
-  {
-    const std::lock_guard guard(w.lock);
-    last = --w.users == 0 && w.gone;
-  }
-  if (last) drop(w);
-}
-
-// The watch has left its slot, where a close was in the way of its making: nobody can say which file its users mean.
 void lose(watch& w) noexcept {
   {
     const std::lock_guard guard(w.lock);
@@ -263,10 +292,9 @@ void lose(watch& w) noexcept {
     ask_to_arm(w);  // stops the watchers
     wake_all(w, stale_reason);
   }
-  give_up(w);
+  unpin(w);
 }
 
-// @return the watch of the number as it was at `generation`, pinned; nullptr with `error` 0 if it was closed since
 watch* pin_at(slot& s, int fd, std::uint32_t generation, long& error) noexcept {
   error = 0;
   for (;;) {
@@ -297,42 +325,6 @@ watch* pin_at(slot& s, int fd, std::uint32_t generation, long& error) noexcept {
   }
 }
 
-// Takes the number from its watch, which nobody finds any more then. @param copied  the users of the watch get a copy of the
-// description, which keeps it alive
-// @return the watch, pinned, or nullptr if there is none
-watch* detach(int fd, bool copied) noexcept {
-  slot* s = peek(fd);
-  if (s == nullptr || s->has(slot::reserved)) return nullptr;
-  const bool sole = is_sole(*s);
-  s->flags.store(slot::closing, std::memory_order_relaxed);
-  s->generation.fetch_add(1, std::memory_order_seq_cst);
-  watch* w = s->attached.exchange(nullptr, std::memory_order_seq_cst);
-  if (w == nullptr) return nullptr;
-  bool registered = false;
-  {
-    const std::lock_guard guard(w->lock);
-    w->gone = true;
-    for (const watch::side& side : w->sides) registered = registered || side.placed;
-    registered = registered && (!sole || (copied && w->users > 0));
-    ++w->users;
-  }
-  if (registered) w->home->events.forget(fd);
-  return w;
-}
-
-// Lets the calls end that are on their way to the kernel with the number.
-void await_calls(const watch& w) noexcept {
-  for (int i = 0; w.busy.load(std::memory_order_acquire) > 0; ++i) {
-    if (i < 100) {
-      __builtin_ia32_pause();
-    } else {
-      base::raw_syscall(SYS_sched_yield);
-    }
-  }
-}
-
-}  // namespace
-
 watch* pin(int fd) noexcept {
   slot* s = find(fd);
   if (s == nullptr) return nullptr;
@@ -346,7 +338,14 @@ watch* pin(int fd) noexcept {
   }
 }
 
-void unpin(watch& w) noexcept { give_up(w); }
+void unpin(watch& w) noexcept {
+  bool last;
+  {
+    const std::lock_guard guard(w.lock);
+    last = --w.users == 0 && w.gone;
+  }
+  if (last) drop(w);
+}
 
 void add_waiter_held(watch& w, direction dir, waiter& n) noexcept {
   if (w.shut || w.lost) {
@@ -357,6 +356,7 @@ void add_waiter_held(watch& w, direction dir, waiter& n) noexcept {
   watch::side& s = w.sides[static_cast<int>(dir)];
   n.queued = true;
   s.waiters.push_back(&n);
+  if (w.home == nullptr && core::this_hub() != nullptr) settle(w, *core::this_hub());
   if (w.home == core::this_hub()) {
     s.added = w.home->polls.load(std::memory_order_relaxed);
     s.expected.store(n.who.target, std::memory_order_relaxed);
@@ -367,132 +367,6 @@ void add_waiter_held(watch& w, direction dir, waiter& n) noexcept {
   } else {
     ask_to_arm(w);
   }
-}
-
-bool remove_waiter(watch& w, waiter& n) noexcept {
-  const std::lock_guard guard(w.lock);
-  dequeue(n);
-  return !w.gone;
-}
-
-long hold::take(int fd, std::uint32_t generation) noexcept {
-  slot* s = find(fd);
-  if (s == nullptr) return -ENOMEM;
-  long error;
-  watch_ = pin_at(*s, fd, generation, error);
-  return watch_ != nullptr ? 0 : error != 0 ? error : -ESTALE;
-}
-
-outcome hold::wait(direction dir, std::int64_t due_ns, bool interruptible) noexcept {
-  watch& w = *watch_;
-  waiter n;
-  n.who = core::prepare_park();
-  {
-    const std::lock_guard guard(w.lock);
-    if (busy_) w.busy.fetch_sub(1, std::memory_order_release);
-    add_waiter_held(w, dir, n);
-  }
-  const int reason = core::park(n.who, due_ns, core::wait_kind::fd, &w, interruptible);
-  const std::lock_guard guard(w.lock);
-  dequeue(n);
-  w.busy.fetch_add(1, std::memory_order_relaxed);
-  busy_ = true;
-  // Also if the wait ended otherwise at the same moment: `fd` names nothing any more.
-  return w.lost ? outcome::stale : outcome_of(reason);
-}
-
-void hold::rest() noexcept {
-  if (!busy_) return;
-  const std::lock_guard guard(watch_->lock);
-  watch_->busy.fetch_sub(1, std::memory_order_release);
-  busy_ = false;
-}
-
-void hold::release() noexcept {
-  rest();
-  unpin(*watch_);
-}
-
-outcome wait(watch& w, direction dir, std::int64_t due_ns, bool interruptible, bool exclusive) noexcept {
-  waiter n;
-  n.who = core::prepare_park();
-  n.exclusive = exclusive;
-  add_waiter(w, dir, n);
-  const int reason = core::park(n.who, due_ns, core::wait_kind::fd, &w, interruptible);
-  remove_waiter(w, n);
-  return outcome_of(reason);
-}
-
-outcome wait_cancellable(watch& w, direction dir, std::int64_t due_ns) noexcept {
-  waiter n;
-  n.who = core::prepare_park();
-  add_waiter(w, dir, n);
-  const int reason = core::park_cancellable(n.who, due_ns, core::wait_kind::fd, &w);
-  remove_waiter(w, n);
-  return outcome_of(reason);
-}
-
-outcome wait_fd(int fd, direction dir, std::int64_t due_ns, bool interruptible) noexcept {
-  watch* w = pin(fd);
-  if (w == nullptr) return outcome::woken;
-  const outcome o = wait(*w, dir, due_ns, interruptible);
-  unpin(*w);
-  return o;
-}
-
-void before_close(int fd) noexcept {
-  watch* w = detach(fd, true);
-  if (w == nullptr) return;
-  {
-    const std::lock_guard guard(w->lock);
-    if (w->users > 1) {
-      const int copy = private_copy(fd);
-      __atomic_store_n(&w->fd, copy < 0 ? -1 : copy, __ATOMIC_RELEASE);
-      w->copied = copy >= 0;
-      // On its home the watchers are stopped and, where somebody waits, armed for the copy. If there is none the waiters
-      // must look for themselves.
-      ask_to_arm(*w);
-      if (copy < 0) wake_all(*w, core::woken);
-    }
-  }
-  await_calls(*w);
-  unpin(*w);
-}
-
-void after_close(int fd) noexcept {
-  slot* s = peek(fd);
-  if (s == nullptr) return;
-  std::uint32_t expected = slot::closing;
-  s->flags.compare_exchange_strong(expected, 0, std::memory_order_relaxed);
-  s->generation.fetch_add(1, std::memory_order_seq_cst);
-  lose(fd);
-}
-
-void lose(int fd) noexcept {
-  slot* s = peek(fd);
-  if (s == nullptr || s->attached.load(std::memory_order_seq_cst) == nullptr) return;
-  if (watch* w = s->attached.exchange(nullptr, std::memory_order_seq_cst)) lose(*w);
-}
-
-void shut_waking(int fd, std::uint32_t pins) noexcept {
-  watch* w = detach(fd, false);
-  if (w == nullptr) return;
-  {
-    const std::lock_guard guard(w->lock);
-    w->shut = true;
-    __atomic_store_n(&w->fd, -1, __ATOMIC_RELEASE);
-    if (w->users > pins + 1) ask_to_arm(*w);  // stops the watchers
-    wake_all(*w, closed_reason);
-  }
-  await_calls(*w);
-  unpin(*w);
-}
-
-long close_waking(int fd) noexcept {
-  shut_waking(fd, 0);
-  const long result = base::raw_syscall(SYS_close, fd);
-  after_close(fd);
-  return result;
 }
 
 }  // namespace weft::fd

@@ -37,7 +37,8 @@ struct waiter : base::list_link {
 /// The readiness of one open descriptor: a libev watcher for each direction, and who waits.
 ///
 /// The watchers belong to the loop of the *home* hub, that of the first one who waited; fibers of other hubs have them
-/// armed there by a message. A watcher stays armed between waits and is stopped when events find nobody waiting.
+/// armed there by a message. When the home's thread ends, the hub of another that waits becomes the home, or that of the next
+/// one. A watcher stays armed between waits and is stopped when events find nobody waiting.
 ///
 /// Blocks are never unmapped and their lock is never made anew, so that a stale pointer can be locked and looked at.
 struct watch {
@@ -61,7 +62,7 @@ struct watch {
   int fd = -1;             // for system calls; changes when `copied` does
   std::uint32_t users = 0;
   std::atomic<std::uint32_t> busy{0};  // those of them that may be in a system call on `fd` now; written under the lock
-  core::hub* home = nullptr;
+  core::hub* home = nullptr;           // under the lock; null: that of the next who waits
   side sides[2];
   struct request : core::message {
     watch* owner = nullptr;
@@ -69,6 +70,7 @@ struct watch {
   request arm_message;
   request drop_message;
   watch* next_free = nullptr;
+  watch* next_made = nullptr;
 };
 
 /// The watch of @p fd, made if there is none, that stays usable until `unpin`, also if the program closes the number

@@ -46,7 +46,7 @@ watch_engine& watch_engine::local() {
     std::unique_ptr<watch_engine> made(new watch_engine(h));
     made->add_worker();
     mine = made.release();
-    static constexpr core::hub_watch around{before_poll, after_poll};
+    static constexpr core::hub_watch around{before_poll, after_poll, in_use};
     h.watch = &around;
   }
   return *mine;
@@ -143,6 +143,13 @@ void watch_engine::after_poll(core::hub& h, bool idle) noexcept {
   watch_engine& e = *engines[h.index];
   e.call_all(watch_kind::check);
   if (idle && h.ready_head == nullptr) e.call_all(watch_kind::idle);
+}
+
+bool watch_engine::in_use(const core::hub& h) noexcept {
+  for (const auto& kind : engines[h.index]->active_) {
+    if (!kind.empty()) return true;
+  }
+  return false;
 }
 
 void watch_engine::forget_after_fork() noexcept {

@@ -80,6 +80,7 @@ class [[gnu::visibility("hidden")]] watch_engine {
   void call_all(watch_kind kind) noexcept;
   static bool before_poll(core::hub & h) noexcept;
   static void after_poll(core::hub & h, bool idle) noexcept;
+  static bool in_use(const core::hub& h) noexcept;
   static void forget_after_fork() noexcept;
 
   core::hub& hub_;

@@ -15,6 +15,7 @@
 #include "core/local_hub.hpp"
 #include "core/scheduler.hpp"
 #include "fd/table.hpp"
+#include "weft/event.hpp"
 #include "weft/fiber.hpp"
 #include "weft/io.hpp"
 
@@ -292,7 +293,6 @@ TEST_F(watching, hubs_close_what_others_begin_and_end_to_wait_for) {
   constexpr int hubs = 2, rounds = 20'000;
   std::atomic<int> number{-1};
   std::atomic<bool> over{false};
-  std::atomic<bool> finished{false};
   std::vector<std::thread> threads;
   for (int h = 0; h < hubs; ++h) {
     threads.emplace_back([&] {
@@ -301,8 +301,6 @@ TEST_F(watching, hubs_close_what_others_begin_and_end_to_wait_for) {
         const int fd = number.load();
         if (fd >= 0) wait_fd(fd, direction::read, base::monotonic_ns());
       }
-      // A hub lives as long as others may have their watchers there.
-      while (!finished.load()) this_fiber::sleep_for(std::chrono::milliseconds(1));
     });
   }
   for (int i = 0; i < rounds; ++i) {
@@ -324,8 +322,61 @@ TEST_F(watching, hubs_close_what_others_begin_and_end_to_wait_for) {
   EXPECT_EQ(write(fds[1], "x", 1), 1);
   reader.join();
   for (const int fd : fds) close_noted(fd);
-  finished.store(true);
   for (std::thread& t : threads) t.join();
+}
+
+// The watchers are in the loop of the thread that waited first. Nobody runs that any more.
+TEST_F(watching, goes_on_elsewhere_when_the_first_thread_has_ended) {
+  event first_has_read, leave;
+  std::thread first([&] {
+    char c;
+    spawn([&] { EXPECT_EQ(wait_fd(ends[0], direction::read, never), outcome::woken); }).join();
+    EXPECT_EQ(read(ends[0], &c, 1), 1);
+    first_has_read.set();
+    leave.wait();
+  });
+  EXPECT_EQ(write(ends[1], "1", 1), 1);
+  first_has_read.wait();
+  const fiber reader = spawn([&] {
+    char c;
+    while (read(ends[0], &c, 1) != 1 || c != '2') {
+      EXPECT_EQ(wait_fd(ends[0], direction::read, never), outcome::woken);
+    }
+  });
+  this_fiber::yield();
+  leave.set();
+  first.join();
+  EXPECT_EQ(write(ends[1], "2", 1), 1);
+  reader.join();
+}
+
+TEST_F(watching, begins_anew_where_the_next_one_waits) {
+  watch* kept = nullptr;
+  std::thread([&] {
+    core::local_hub();
+    kept = pin(ends[0]);
+    EXPECT_EQ(write(ends[1], "x", 1), 1);
+    EXPECT_EQ(wait(*kept, direction::read, never, false), outcome::woken);
+  }).join();
+  EXPECT_EQ(kept->home, nullptr);
+  const fiber reader = spawn([&] { EXPECT_EQ(wait(*kept, direction::read, never, false), outcome::woken); });
+  reader.join();
+  EXPECT_EQ(kept->home, core::this_hub());
+  unpin(*kept);
+}
+
+TEST_F(watching, a_number_closed_when_its_home_has_gone) {
+  std::thread([&] {
+    core::local_hub();
+    EXPECT_EQ(write(ends[1], "x", 1), 1);
+    EXPECT_EQ(wait_fd(ends[0], direction::read, never), outcome::woken);
+  }).join();
+  close_noted(ends[0]);
+  int again[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, again), 0);
+  EXPECT_EQ(again[0], ends[0]);
+  EXPECT_EQ(wait_fd(again[0], direction::read, base::monotonic_ns() + 1'000'000), outcome::timed_out);
+  close_noted(again[1]);
 }
 
 }  // namespace

@@ -179,6 +179,25 @@ TEST_F(io_watching, on_another_hub_it_throws) {
   }).join();
 }
 
+// What calls the functions belongs to the hub, and goes on with it on another thread.
+TEST_F(io_watching, on_the_hub_of_a_thread_that_has_ended) {
+  core::hub* first = nullptr;
+  for (int i = 0; i < 3; ++i) {
+    std::thread([&] {
+      int calls = 0;
+      io_watcher w(ends[0], POLLIN, [&](short) {
+        char c;
+        calls += static_cast<int>(read(ends[0], &c, 1));
+      });
+      w.start();
+      ASSERT_EQ(write(ends[1], "x", 1), 1);
+      until([&] { return calls == 1; });
+      if (first == nullptr) first = core::this_hub();
+      EXPECT_EQ(core::this_hub(), first);
+    }).join();
+  }
+}
+
 TEST(timers, one_shot_is_over_after_its_call_and_can_be_started_again) {
   int calls = 0;
   timer_watcher t(1ms, 0ms, [&] { ++calls; });
