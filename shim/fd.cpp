@@ -9,6 +9,7 @@
 #include "fd/table.hpp"
 #include "fd/watch.hpp"
 #include "shim/helper.hpp"
+#include "shim/late_objects.hpp"
 #include "shim/user_memory.hpp"
 
 namespace weft::shim {
@@ -81,6 +82,7 @@ void each_noted(unsigned first, unsigned last, F visit) noexcept {
 long sys_close(call& c) noexcept {
   const int n = c.fd();
   if (fd::is_reserved(n)) return -EBADF;
+  patch_noted_text(n);
   fd::before_close(n);
   const long result = pass(c);
   fd::after_close(n);

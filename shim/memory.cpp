@@ -4,7 +4,10 @@
 #include <sys/mman.h>
 
 #include "context/guard.hpp"
+#include "shim/late_objects.hpp"
+#include "shim/object_record.hpp"
 #include "shim/stack_arena.hpp"
+#include "shim/start.hpp"
 
 namespace weft::shim {
 
@@ -22,17 +25,29 @@ void restore_protection(const stack_arena::slot& s, std::size_t guard) noexcept 
   base::raw_syscall(SYS_mprotect, s.bottom + guard, s.size - guard, PROT_READ | PROT_WRITE);
 }
 
+bool is_executable_file(const call& c) noexcept {
+  return (c.arg<int>(2) & PROT_EXEC) != 0 && (c.arg<int>(3) & MAP_ANONYMOUS) == 0;
+}
+
 }  // namespace
 
 long sys_mmap(call& c) noexcept {
-  if (!is_thread_stack(c)) return pass(c);
+  if (__builtin_expect(is_executable_file(c), 0)) {
+    const long at = pass(c);
+    if (!base::is_error(at)) note_text(c.arg<int>(4), static_cast<unsigned long>(at), c.args[5]);
+    return at;
+  }
+  if (!is_thread_stack(c) || !settings().groups.has(base::patch_group::memory)) return pass(c);
   const stack_arena::slot s = thread_stacks.take(c.args[1]);
   return s ? static_cast<long>(s.bottom) : pass(c);
 }
 
 long sys_munmap(call& c) noexcept {
   const stack_arena::slot s = thread_stacks.find(c.args[0]);
-  if (!s || s.bottom != c.args[0] || s.size != c.args[1]) return pass(c);
+  if (!s || s.bottom != c.args[0] || s.size != c.args[1]) {
+    forget_objects({c.args[0], c.args[0] + c.args[1]});
+    return pass(c);
+  }
   // Zero pages for the next one, as a fresh mapping has; the guard stays where it is.
   base::raw_syscall(SYS_madvise, s.bottom, s.size, MADV_DONTNEED);
   thread_stacks.give(s);

@@ -37,16 +37,17 @@ bool needs_island(const found_site& f) {
 
 void object_patch::find(address_range range, decoder& decode, bool jumps, found_site* found,
                         const other_threads& others) {
-  std::size_t room = max_sites - the_sites.count;
+  std::size_t room = the_sites.room();
   pages scratch(scratch_size(object_, room));
   if (scratch.as<void>() == nullptr) return;
   take(found, find_sites(object_, decode, range, found, room, scratch.as<void>(), jumps), others);
 }
 
 void object_patch::take(found_site* found, std::size_t count, const other_threads& others) {
+  record_ = keep_object(object_, later_);
   if (count == 0) return;
   bool may_change = text_may_change(object_.name);
-  first_ = the_sites.count;
+  object_.name = record_ != nullptr ? static_cast<const char*>(record_->name) : "others";
   std::size_t for_islands = 0;
   for (std::size_t i = 0; i < count; ++i) {
     found_site& f = found[i];
@@ -58,12 +59,14 @@ void object_patch::take(found_site* found, std::size_t count, const other_thread
   if (for_islands != 0) island_.reserve(object_.extent(), for_islands);
   for (std::size_t i = 0; i < count; ++i) {
     found_site& f = found[i];
-    if (the_sites.known(f.address) || the_sites.count == max_sites) continue;
-    unsigned number = the_sites.count++;
+    if (the_sites.known(f.address)) continue;
+    unsigned number = the_sites.take();
+    if (number == max_sites) break;
     if (f.k != kind::left) connect(f, number);
     the_sites.sites[number] = {f.address, f.ret(), f.nr, f.k, f.reason, object_.name};
   }
   if (!island_.finish()) drop(left_reason::no_island);
+  if (record_ != nullptr) record_->memory = island_;
 }
 
 void object_patch::connect(found_site& f, unsigned number) {
@@ -118,7 +121,7 @@ void object_patch::conclude() {
 
 /// Nothing of this object is patched after all.
 void object_patch::drop(left_reason why) {
-  for (unsigned i = first_; i < the_sites.count; ++i) {
+  for (unsigned i = 0; i < the_sites.count; ++i) {
     if (the_sites.sites[i].k == kind::left || the_sites.sites[i].object != object_.name) continue;
     the_sites.sites[i].k = kind::left;
     the_sites.sites[i].reason = why;

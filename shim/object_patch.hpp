@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "shim/image.hpp"
+#include "shim/object_record.hpp"
 #include "shim/other_threads.hpp"
 #include "shim/patch.hpp"
 #include "shim/scan.hpp"
@@ -16,7 +17,8 @@ namespace weft::shim {
 class object_patch {
  public:
   /// @param patches  room for what is to be written
-  object_patch(const image& object, patch* patches) : object_(object), patches_(patches) {}
+  /// @param later  the object came when threads ran already
+  object_patch(image& object, patch* patches, bool later = false) : object_(object), patches_(patches), later_(later) {}
 
   /// Finds the sites in @p range and takes them. @param found  room for max_sites sites, free again afterwards
   void find(address_range range, decoder& decode, bool jumps, found_site* found, const other_threads& others);
@@ -33,10 +35,11 @@ class object_patch {
   void connect(found_site& f, unsigned number);
   void drop(left_reason why);
 
-  const image& object_;
+  image& object_;
   patch* patches_;
   std::size_t patch_count_ = 0;
-  unsigned first_ = 0;
+  object_record* record_ = nullptr;
+  bool later_;
   bool failed_ = false;
   island island_;
 };

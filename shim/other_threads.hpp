@@ -12,6 +12,9 @@ class other_threads {
   static constexpr unsigned max_places = 256;
 
   other_threads();
+  /// As if there were none: for text that nobody can be in.
+  enum nobody { none };
+  explicit other_threads(nobody) {}
   /// Whether there is another thread.
   bool any() const { return any_; }
   /// Whether one returns from its system call to @p address, or may (there were too many to list).

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/runtime.hpp"
+#include "shim/object_record.hpp"
 #include "shim/report.hpp"
 #include "shim/sites.hpp"
 #include "shim/start.hpp"
@@ -23,11 +24,13 @@ unsigned collect_objects(patched_object* objects, unsigned room) noexcept {
   unsigned used = 0;
   const site* sites = all(n);
   for (unsigned i = 0; i < n; ++i) {
+    if (sites[i].address == 0) continue;
     unsigned at = 0;
     while (at < used && std::strcmp(objects[at].name, sites[i].object) != 0) ++at;
     if (at == used) {
       if (used == room) continue;
-      objects[used++] = {sites[i].object, 0, 0};
+      const object_record* const record = record_of(sites[i].object);
+      objects[used++] = {sites[i].object, 0, 0, record != nullptr && record->later};
     }
     ++(sites[i].k == kind::left ? objects[at].left : objects[at].patched);
   }

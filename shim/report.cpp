@@ -102,6 +102,7 @@ void print_sites(printer& out, const report_facts& facts) noexcept {
     base::text& line = out.line();
     line.left(name.view(), label_width).right(object.patched, number_width);
     if (object.left != 0) line << " and " << object.left << " left";
+    if (object.later) line << ", loaded later";
     line << '\n';
   }
 }

@@ -36,7 +36,8 @@ struct alignas(64) counters {
 struct patched_object {
   const char* name;
   unsigned patched;
-  unsigned left;  ///< sites that could not be changed: their calls go to the kernel as they are
+  unsigned left;       ///< sites that could not be changed: their calls go to the kernel as they are
+  bool later = false;  ///< dlopen brought it when threads ran
 };
 
 /// All that a report tells. Nothing in it is kept.

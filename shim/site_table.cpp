@@ -51,8 +51,12 @@ bool is_ours_or_vdso(const image& object) {
 
 site_counts counts() {
   site_counts c;
-  c.found = the_sites.count;
-  for (unsigned i = 0; i < c.found; ++i) ++(the_sites.sites[i].k == kind::left ? c.left : c.patched);
+  for (unsigned i = 0; i < the_sites.count; ++i) {
+    const site& s = the_sites.sites[i];
+    if (s.address == 0) continue;
+    ++c.found;
+    ++(s.k == kind::left ? c.left : c.patched);
+  }
   return c;
 }
 

@@ -3,16 +3,33 @@
 
 #include <cstdint>
 
+#include "base/spinlock.hpp"
 #include "shim/sites.hpp"
 
 namespace weft::shim {
 
 constexpr unsigned max_sites = WEFT_STUB_COUNT;
 
-/// The sites found so far; site i has stub i. Written while patching only.
+/// The sites found so far; site i has stub i. Written while patching only, and when an object goes.
 struct site_table {
   site sites[max_sites];
-  unsigned count = 0;
+  unsigned count = 0;   ///< so many were ever used; one without an address is free again
+  base::spinlock lock;  ///< of who writes when threads run
+
+  /// A number for a new site; max_sites if all are taken.
+  unsigned take() {
+    for (unsigned i = 0; freed_ != 0 && i < count; ++i) {
+      if (sites[i].address != 0) continue;
+      --freed_;
+      return i;
+    }
+    return count == max_sites ? max_sites : count++;
+  }
+  void free(unsigned number) {
+    sites[number] = {};
+    ++freed_;
+  }
+  unsigned room() const { return max_sites - count + freed_; }
 
   bool known(std::uint64_t address) const {
     for (unsigned i = 0; i < count; ++i) {
@@ -20,6 +37,9 @@ struct site_table {
     }
     return false;
   }
+
+ private:
+  unsigned freed_ = 0;
 };
 extern site_table the_sites;
 

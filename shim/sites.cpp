@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <cstring>
+#include <mutex>
 #include <new>
 
 #include "base/syscall.hpp"
@@ -46,13 +47,12 @@ unsigned finish(object_patch& work, const other_threads& others) {
   return static_cast<unsigned>(work.patch_count());
 }
 
-unsigned patch_object(const image& object, address_range range, bool jumps) {
+unsigned patch_object(image object, address_range range, bool jumps, const other_threads& others, bool later) {
   detect_vectors();
   decoder decode;
   pages found(max_sites * sizeof(found_site)), patches(max_sites * sizeof(patch));
   if (found.as<void>() == nullptr || patches.as<void>() == nullptr || !decode.open()) return 0;
-  other_threads others;
-  object_patch work(object, patches.as<patch>());
+  object_patch work(object, patches.as<patch>(), later);
   work.find(range, decode, jumps, found.as<found_site>(), others);
   return finish(work, others);
 }
@@ -126,7 +126,15 @@ class clone_search {
 
 }  // namespace
 
-unsigned patch_object(const image& object, address_range range) { return patch_object(object, range, true); }
+unsigned patch_object(const image& object, address_range range) {
+  return patch_object(object, range, true, other_threads(), false);
+}
+
+void patch_new_object(const image& object) {
+  if (is_ours_or_vdso(object)) return;
+  const std::lock_guard guard(the_sites.lock);
+  patch_object(object, everywhere, true, other_threads(other_threads::none), true);
+}
 
 bool patch_clone_sites() {
   image libc;
@@ -144,14 +152,26 @@ bool patch_clone_sites() {
   work.take(search.certain, search.certain_count, others);
   unsigned patched = finish(work, others);
   for (unsigned i = 0; i < search.doubtful_count; ++i) {
-    patched += patch_object(libc, {search.doubtful[i], search.doubtful[i] + 2}, false);
+    patched += patch_object(libc, {search.doubtful[i], search.doubtful[i] + 2}, false, others, false);
   }
   return patched != 0;
 }
 
+// A fork's child has loaded objects before it made a thread.
+static bool patch_what_came_since() {
+  pages objects(max_objects * sizeof(image));
+  if (objects.as<void>() == nullptr) return true;
+  object_list list{objects.as<image>(), 0, max_objects};
+  dl_iterate_phdr(list_object, &list);
+  for (std::size_t i = 0; i < list.count; ++i) {
+    if (!is_known_object(list.objects[i])) patch_object(list.objects[i], everywhere);
+  }
+  return true;
+}
+
 bool patch_all_sites() {
   static bool done = false;
-  if (done) return true;
+  if (done) return patch_what_came_since();
   done = true;
   detect_vectors();
   pages objects(max_objects * sizeof(image)), works(max_objects * sizeof(object_patch));

@@ -30,7 +30,7 @@ bool patch_clone_sites();
 
 /// Patches every other site in all objects loaded now but Weft's own and the vDSO. To be called while the process has one
 /// thread; if there is another nevertheless, sites that it sits in are left. Blocks all signals while it writes. The
-/// dispatcher must be ready for what is in weft_handled. A second call does nothing.
+/// dispatcher must be ready for what is in weft_handled. A second call, in a fork's child, sees to what was loaded since.
 /// @return false if no text could be changed.
 bool patch_all_sites();
 
@@ -38,8 +38,11 @@ bool patch_all_sites();
 /// @return how many were patched
 unsigned patch_object(const image& object, address_range range);
 
+/// Patches an object that ld.so has just mapped, before any of its code runs, though other threads do. From a hook.
+void patch_new_object(const image& object);
+
 site_counts counts();
-/// All sites found so far, for reports.
+/// All sites found so far, for reports. One without an address has gone with its object.
 const site* all(unsigned& n);
 /// The site that a frame comes from.
 const site& site_of(const frame& f);

@@ -140,7 +140,9 @@ constexpr table_row rows[] = {
     {SYS_timer_delete, sys_timer_delete, group::signal},
     // thread stacks
     {SYS_mmap, sys_mmap, group::memory},
+    {SYS_mmap, sys_mmap, group::thread},  // what dlopen maps is to be patched
     {SYS_munmap, sys_munmap, group::memory},
+    {SYS_munmap, sys_munmap, group::thread},
     {SYS_mprotect, sys_mprotect, group::memory},
     {SYS_madvise, sys_madvise, group::memory},
 };

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The report of a program of busy threads counts what it must have done.
+"""The report of a program that ran under Weft has certain lines.
 
-    report_counts.py WEFT PROGRAM
+    report_says.py WEFT PROGRAM [ARGUMENT...] -- PATTERN...     each pattern is found at the beginning of a line
 """
 import re
 import subprocess
@@ -10,16 +10,16 @@ import sys
 import tempfile
 
 
-def main(weft, program):
+def main(weft, *rest):
+    program, patterns = rest[:rest.index("--")], rest[rest.index("--") + 1:]
     with tempfile.NamedTemporaryFile("r") as report:
-        subprocess.run([weft, "run", "--hubs", "1", f"--report={report.name}", "--", program], check=True, timeout=60,
+        subprocess.run([weft, "run", "--hubs", "1", f"--report={report.name}", "--", *program], check=True, timeout=60,
                        stdout=subprocess.DEVNULL)
         text = report.read()
-    for name in ("threads made", "switches", "syscalls straight", "syscalls parked", "preemptions", "polls"):
-        found = re.search(rf"^{name} +(\d+)", text, re.MULTILINE)
-        if not found or int(found.group(1)) == 0:
-            sys.exit(f"no {name} in:\n{text}")
+    for pattern in patterns:
+        if not re.search("^" + pattern, text, re.MULTILINE):
+            sys.exit(f"no {pattern} in:\n{text}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(*sys.argv[1:])
