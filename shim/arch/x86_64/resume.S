@@ -2,6 +2,26 @@
 // Ways back into the program that do not return through the stub. See frame.hpp for their contracts.
 #include "shim/arch/x86_64/layout.h"
 
+// What a function call preserves, from the frame at rdi.
+    .macro load_preserved
+    movq WEFT_FRAME_R15(%rdi), %r15
+    movq WEFT_FRAME_R14(%rdi), %r14
+    movq WEFT_FRAME_R13(%rdi), %r13
+    movq WEFT_FRAME_R12(%rdi), %r12
+    movq WEFT_FRAME_RBX(%rdi), %rbx
+    movq WEFT_FRAME_RBP(%rdi), %rbp
+    .endm
+
+// What a system call takes. The last of it is rdi itself.
+    .macro load_arguments
+    movq WEFT_FRAME_R9(%rdi), %r9
+    movq WEFT_FRAME_R8(%rdi), %r8
+    movq WEFT_FRAME_R10(%rdi), %r10
+    movq WEFT_FRAME_RDX(%rdi), %rdx
+    movq WEFT_FRAME_RSI(%rdi), %rsi
+    movq WEFT_FRAME_RDI(%rdi), %rdi
+    .endm
+
     .section weft_stub_text, "ax", @progbits
     .p2align 4
     .globl weft_resume
@@ -13,18 +33,8 @@ weft_resume:
     movq %rsi, %r11
     movq %rdx, %rax
     movq WEFT_FRAME_ENTRY(%rdi), %rcx
-    movq WEFT_FRAME_R15(%rdi), %r15
-    movq WEFT_FRAME_R14(%rdi), %r14
-    movq WEFT_FRAME_R13(%rdi), %r13
-    movq WEFT_FRAME_R12(%rdi), %r12
-    movq WEFT_FRAME_RBX(%rdi), %rbx
-    movq WEFT_FRAME_RBP(%rdi), %rbp
-    movq WEFT_FRAME_R9(%rdi), %r9
-    movq WEFT_FRAME_R8(%rdi), %r8
-    movq WEFT_FRAME_R10(%rdi), %r10
-    movq WEFT_FRAME_RDX(%rdi), %rdx
-    movq WEFT_FRAME_RSI(%rdi), %rsi
-    movq WEFT_FRAME_RDI(%rdi), %rdi
+    load_preserved
+    load_arguments
     movq %r11, %rsp
     jmp *WEFT_ENTRY_REPLAY(%rcx)
     .cfi_endproc
@@ -38,24 +48,11 @@ weft_resume:
     .type weft_raw_clone, @function
 weft_raw_clone:
     .cfi_startproc
-    pushq %rbx
+    .irp register, rbx, rbp, r12, r13, r14, r15
+    pushq %\register
     .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %rbx, 0
-    pushq %rbp
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %rbp, 0
-    pushq %r12
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r12, 0
-    pushq %r13
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r13, 0
-    pushq %r14
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r14, 0
-    pushq %r15
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r15, 0
+    .cfi_rel_offset %\register, 0
+    .endr
     testq %rsi, %rsi
     cmovzq WEFT_FRAME_SP(%rdi), %rsi
     movq %rsi, %xmm14
@@ -66,12 +63,7 @@ weft_raw_clone:
     movq WEFT_FRAME_R10(%rdi), %xmm10
     movq WEFT_FRAME_R8(%rdi), %xmm9
     movq WEFT_FRAME_R9(%rdi), %xmm8
-    movq WEFT_FRAME_R15(%rdi), %r15
-    movq WEFT_FRAME_R14(%rdi), %r14
-    movq WEFT_FRAME_R13(%rdi), %r13
-    movq WEFT_FRAME_R12(%rdi), %r12
-    movq WEFT_FRAME_RBX(%rdi), %rbx
-    movq WEFT_FRAME_RBP(%rdi), %rbp
+    load_preserved
     movq %rdx, %rax
     movq 0(%rcx), %rdi
     movq 8(%rcx), %rsi
@@ -83,18 +75,10 @@ weft_raw_clone:
     testq %rax, %rax
     jz 1f
     .cfi_remember_state
-    popq %r15
+    .irp register, r15, r14, r13, r12, rbp, rbx
+    popq %\register
     .cfi_adjust_cfa_offset -8
-    popq %r14
-    .cfi_adjust_cfa_offset -8
-    popq %r13
-    .cfi_adjust_cfa_offset -8
-    popq %r12
-    .cfi_adjust_cfa_offset -8
-    popq %rbp
-    .cfi_adjust_cfa_offset -8
-    popq %rbx
-    .cfi_adjust_cfa_offset -8
+    .endr
     ret
     .cfi_restore_state
 1:  .cfi_undefined %rip
@@ -123,18 +107,8 @@ weft_raw_vfork:
     movq WEFT_FRAME_ENTRY(%rdi), %xmm15
     movq WEFT_FRAME_SP(%rdi), %rsp
     movq WEFT_FRAME_RAX(%rdi), %rax
-    movq WEFT_FRAME_R15(%rdi), %r15
-    movq WEFT_FRAME_R14(%rdi), %r14
-    movq WEFT_FRAME_R13(%rdi), %r13
-    movq WEFT_FRAME_R12(%rdi), %r12
-    movq WEFT_FRAME_RBX(%rdi), %rbx
-    movq WEFT_FRAME_RBP(%rdi), %rbp
-    movq WEFT_FRAME_R9(%rdi), %r9
-    movq WEFT_FRAME_R8(%rdi), %r8
-    movq WEFT_FRAME_R10(%rdi), %r10
-    movq WEFT_FRAME_RDX(%rdi), %rdx
-    movq WEFT_FRAME_RSI(%rdi), %rsi
-    movq WEFT_FRAME_RDI(%rdi), %rdi
+    load_preserved
+    load_arguments
     syscall
     testq %rax, %rax
     jz 1f
