@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "shim/site_table.hpp"
 
-#include <sys/auxv.h>
-
 #include <cstring>
 
 // In trampolines.S; the bounds of the section come from the linker.
@@ -42,11 +40,10 @@ std::uint64_t replay_code(replay again) {
   return address_of(weft_replay_nothing);
 }
 
-bool is_ours_or_vdso(const image& object) {
+bool is_ours(const image& object) {
   const char* slash = std::strrchr(object.name, '/');
   const char* name = slash != nullptr ? slash + 1 : object.name;
-  return object.find_segment(stub_address(0)) != nullptr || std::strncmp(name, "libweft", 7) == 0 ||
-         object.find_segment(getauxval(AT_SYSINFO_EHDR)) != nullptr;
+  return object.find_segment(stub_address(0)) != nullptr || std::strncmp(name, "libweft", 7) == 0;
 }
 
 site_counts counts() {

@@ -48,7 +48,7 @@ std::uint64_t stub_address(unsigned number);
 stub_entry& stub_entry_of(unsigned number);
 /// The code that replays what a patch overwrote behind a syscall.
 std::uint64_t replay_code(replay again);
-/// Whether an object is Weft's or the vDSO, where nothing is patched.
-bool is_ours_or_vdso(const image& object);
+/// Whether an object is Weft's, where nothing is patched.
+bool is_ours(const image& object);
 
 }  // namespace weft::shim

@@ -66,7 +66,7 @@ int list_object(dl_phdr_info* info, std::size_t, void* data) {
   object_list* list = static_cast<object_list*>(data);
   if (list->count == list->capacity) return 1;
   image object(*info);
-  if (!is_ours_or_vdso(object)) list->objects[list->count++] = object;
+  if (!is_ours(object)) list->objects[list->count++] = object;
   return 0;
 }
 
@@ -131,7 +131,7 @@ unsigned patch_object(const image& object, address_range range) {
 }
 
 void patch_new_object(const image& object) {
-  if (is_ours_or_vdso(object)) return;
+  if (is_ours(object)) return;
   const std::lock_guard guard(the_sites.lock);
   patch_object(object, everywhere, true, other_threads(other_threads::none), true);
 }

@@ -109,6 +109,8 @@ constexpr table_row rows[] = {
     // time
     {SYS_nanosleep, sys_nanosleep, group::time},
     {SYS_clock_nanosleep, sys_clock_nanosleep, group::time},
+    {SYS_clock_gettime, sys_clock_of_thread, group::thread},
+    {SYS_clock_getres, sys_clock_of_thread, group::thread},
     {SYS_sched_yield, sys_sched_yield, group::thread},
     {SYS_getrandom, sys_getrandom, group::thread},
     // the life of descriptors

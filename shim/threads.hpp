@@ -27,7 +27,8 @@ thread* adopt_main_thread(core::hub& h) noexcept;
 /// Undoes it, when the start failed later on.
 void abandon_main_thread(thread& main) noexcept;
 
-/// A thread number that no thread has: 2^22 <= tid < 2^30, since futex words hold them and the kernel's end at 2^22.
+/// A thread number that no thread has: 2^22 <= tid < 2^28, since the kernel's end at 2^22, and futex words and clock numbers
+/// hold them.
 int new_tid() noexcept;
 
 /// Writes the hub into the storage that @p tls points to.

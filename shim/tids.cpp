@@ -17,7 +17,9 @@ namespace weft::shim {
 namespace {
 
 constexpr int lowest_base = 1 << 22;  // PID_MAX_LIMIT, include/linux/threads.h
-constexpr int tid_limit = 1 << 30;    // FUTEX_TID_MASK, include/uapi/linux/futex.h
+// Futex words hold 30 bits (FUTEX_TID_MASK, include/uapi/linux/futex.h), the number of a thread's clock 28 beside the sign
+// (pthread_getcpuclockid; include/linux/posix-timers_types.h).
+constexpr int tid_limit = 1 << 28;
 constexpr unsigned slots = 1U << 22;  // numbers in circulation; 32 MiB of addresses, touched as used
 
 base::spinlock lock;
@@ -108,6 +110,7 @@ void forget_tids() noexcept {
   next_slot = slots_used = 0;
   kernel_owner = nullptr;
   alive.store(0, std::memory_order_relaxed);
+  most.store(0, std::memory_order_relaxed);
 }
 
 thread* find_thread(int tid) noexcept {

@@ -8,6 +8,7 @@
 #include "base/syscall.hpp"
 #include "core/scheduler.hpp"
 #include "shim/helper.hpp"
+#include "shim/thread.hpp"
 #include "shim/user_memory.hpp"
 
 namespace weft::shim {
@@ -69,7 +70,29 @@ long sleep_to(clockid_t clock, const timespec& point) noexcept {
   }
 }
 
+// The clock of one thread has the thread's number in it (include/linux/posix-timers_types.h): a fiber's is that of its carrier,
+// which the fibers of a hub share, as CLOCK_THREAD_CPUTIME_ID is.
+struct thread_clock {
+  clockid_t clock;             // as the kernel is to be asked
+  const thread* of = nullptr;  // nullptr: none of a fiber
+
+  explicit thread_clock(clockid_t asked) noexcept : clock(asked) {
+    constexpr int per_thread = 4, of_descriptor = 3;
+    if (asked >= 0 || (asked & per_thread) == 0 || (asked & 3) == of_descriptor) return;
+    of = find_thread(~(asked >> 3));
+    if (of == nullptr) return;
+    const auto tid = static_cast<unsigned>(of->home->kernel_tid.load(std::memory_order_relaxed));
+    clock = static_cast<clockid_t>(~tid << 3 | (static_cast<unsigned>(asked) & 7));
+  }
+};
+
 }  // namespace
+
+long sys_clock_of_thread(call& c) noexcept {
+  call to = c;
+  to.args[0] = static_cast<unsigned long>(static_cast<long>(thread_clock(c.arg<clockid_t>(0)).clock));
+  return pass(to);
+}
 
 long sys_nanosleep(call& c) noexcept {
   timespec wanted;
@@ -88,9 +111,15 @@ long sys_clock_nanosleep(call& c) noexcept {
       break;
     case CLOCK_PROCESS_CPUTIME_ID:
       return offload(c);
-    default:
-      // Those of single threads, alarms that wake the machine, and numbers that are no clock.
-      return clock < 0 ? offload(c) : pass(c);
+    default: {
+      // Alarms that wake the machine, and numbers that are no clock.
+      if (clock >= 0) return pass(c);
+      const thread_clock asked(clock);
+      if (asked.of == &self()) return -EINVAL;  // it would stand still (clock_nanosleep(2))
+      call to = c;
+      to.args[0] = static_cast<unsigned long>(static_cast<long>(asked.clock));
+      return offload(to);
+    }
   }
   timespec wanted;
   if (!copy_in(wanted, c.arg<const void*>(2))) return -EFAULT;

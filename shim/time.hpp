@@ -7,6 +7,8 @@ namespace weft::shim {
 
 long sys_nanosleep(call&) noexcept;
 long sys_clock_nanosleep(call&) noexcept;
+/// clock_gettime, clock_getres.
+long sys_clock_of_thread(call&) noexcept;
 long sys_sched_yield(call&) noexcept;
 
 }  // namespace weft::shim
