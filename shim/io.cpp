@@ -6,6 +6,7 @@
 #include <asm/termbits.h>
 #include <errno.h>
 #include <poll.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -74,16 +75,17 @@ long write_now(slot& s, int fd, const iovec* from, unsigned long vectors) noexce
   return call_if_ready(s, SYS_writev, fd, POLLOUT, from, vectors);
 }
 
-// Whether a read of less than one value fails before there is one to read: so it is with eventfds, timerfds and signalfds
+// A read of less than this fails before there is a value to read: so it is with eventfds, timerfds and signalfds
 // (fs/eventfd.c, eventfd_read; fs/timerfd.c, timerfd_read_iter; fs/signalfd.c, signalfd_read_iter), where others wait first.
-bool refuses_less_than_a_value(int fd) noexcept {
+unsigned long least_read(int fd) noexcept {
   char link[40] = "/proc/self/fd/";
   char* at = link + std::strlen(link);
   *std::to_chars(at, link + sizeof link - 1, fd).ptr = 0;
   char target[40] = {};
-  if (base::is_error(base::raw_syscall(SYS_readlink, link, target, sizeof target - 1))) return false;
+  if (base::is_error(base::raw_syscall(SYS_readlink, link, target, sizeof target - 1))) return 0;
   const std::string_view name = target;
-  return name == "anon_inode:[eventfd]" || name == "anon_inode:[timerfd]" || name == "anon_inode:[signalfd]";
+  if (name == "anon_inode:[eventfd]" || name == "anon_inode:[timerfd]") return sizeof(std::uint64_t);
+  return name == "anon_inode:[signalfd]" ? sizeof(signalfd_siginfo) : 0;
 }
 
 enum class terminal_read { waits_for_one, at_once, timed };
@@ -103,8 +105,8 @@ long read_vectors(call& c, slot& s, int fd, const iovec* to, unsigned long vecto
   if (result != -EAGAIN) return result;
   if (fd::is_nonblocking(s, fd)) return pass(c);
   unsigned long length;
-  if (s.what() == fd::kind::other && sum_vectors(to, vectors, length) && length < sizeof(std::uint64_t) &&
-      refuses_less_than_a_value(fd)) {
+  if (s.what() == fd::kind::other && sum_vectors(to, vectors, length) && length < sizeof(signalfd_siginfo) &&
+      length < least_read(fd)) {
     return pass(c);
   }
   if (s.what() == fd::kind::other) {

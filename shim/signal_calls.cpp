@@ -14,6 +14,7 @@
 #include "shim/signal_run.hpp"
 #include "shim/signal_timers.hpp"
 #include "shim/signal_wait.hpp"
+#include "shim/signalfd.hpp"
 #include "shim/signals.hpp"
 #include "shim/thread.hpp"
 #include "shim/tick.hpp"
@@ -44,6 +45,8 @@ long send_to_thread(thread& to, int sig, const siginfo_t& info) noexcept {
   if (sig == 0) return 0;
   if (!is_signal(sig)) return -EINVAL;
   if ((unblockable & signal_bit(sig)) != 0) return base::raw_syscall(SYS_kill, own_pid(), sig);
+  const bool blocked = (to.signals.mask.load(std::memory_order_seq_cst) & signal_bit(sig)) != 0;
+  if (blocked && has_signalfd(sig) && leave_to_kernel(sig, info)) return 0;
   raise_for(to, sig, info);
   return 0;
 }

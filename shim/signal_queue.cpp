@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "shim/signal_queue.hpp"
 
+#include <errno.h>
+
 #include <new>
 
 #include "base/memory.hpp"
@@ -79,7 +81,10 @@ core::fiber* running_here() noexcept { return weft_this_hub == nullptr ? nullptr
 void give_to_kernel(int sig, const siginfo_t& info) noexcept {
   siginfo_t copy = info;
   copy.si_signo = sig;
-  base::raw_syscall(SYS_rt_sigqueueinfo, base::raw_syscall(SYS_getpid), sig, &copy);
+  const long pid = base::raw_syscall(SYS_getpid);
+  const long error = base::raw_syscall(SYS_rt_sigqueueinfo, pid, sig, &copy);
+  // Only main's thread may say that it comes from kill or tkill (kernel/signal.c, do_rt_sigqueueinfo).
+  if (error == -EPERM) base::raw_syscall(SYS_kill, pid, sig);
 }
 
 }  // namespace
@@ -201,6 +206,15 @@ void raise_for(thread& target, int sig, const siginfo_t& info) noexcept {
   }
   if (!enqueue(target, sig, info, false)) return;
   if (!blocked || awaited || is_deliverable(target)) alert(target);
+}
+
+bool leave_to_kernel(int sig, const siginfo_t& info) noexcept {
+  search s{sig, nullptr, nullptr, nullptr};
+  for_each_thread(consider, &s);
+  if (s.found != nullptr || !held_by_kernel(sig)) return false;
+  if (weft_this_hub == core::hubs[0]) set_carrier_mask(0);
+  give_to_kernel(sig, info);
+  return true;
 }
 
 void send_to_process(int sig, const siginfo_t& info) noexcept {

@@ -34,6 +34,9 @@ bool is_deliverable(const thread& t) noexcept;
 /// Lets @p t look at its signals: ends its wait, or stops its carrier for a moment.
 void alert(thread& t) noexcept;
 
+/// Has the kernel keep @p sig for the process, if no thread takes it. @return whether that was done
+bool leave_to_kernel(int sig, const siginfo_t& info) noexcept;
+
 /// Chooses the thread that takes a signal of the process as the kernel does (complete_signal): main first.
 /// Where all block it, it stays (or goes back to) with the kernel, pending for the process.
 void send_to_process(int sig, const siginfo_t& info) noexcept;

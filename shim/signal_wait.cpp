@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Waiting for signals: sigsuspend, pause, the sigwait family, signalfd.
+// Waiting for signals: sigsuspend, pause, the sigwait family.
 #include "shim/signal_wait.hpp"
 
 #include <errno.h>
@@ -158,9 +158,5 @@ long sys_rt_sigsuspend(call& c) noexcept {
   }
   return restart_nohand;
 }
-
-// The kernel's queues are the process's; what is queued for one thread alone is seen by sigwait, not here.
-long sys_signalfd(call& c) noexcept { return pass(c); }
-long sys_signalfd4(call& c) noexcept { return pass(c); }
 
 }  // namespace weft::shim

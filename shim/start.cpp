@@ -14,6 +14,7 @@
 #include "shim/from_inside.hpp"
 #include "shim/hub_threads.hpp"
 #include "shim/process_report.hpp"
+#include "shim/signalfd.hpp"
 #include "shim/signals.hpp"
 #include "shim/sites.hpp"
 #include "shim/thread.hpp"
@@ -127,6 +128,7 @@ refusal take_over() noexcept {
   }
   thread* main = adopt_main_thread(*h);
   adopt_signals(*main);
+  adopt_signalfds();
   if (!make_hub_threads(wanted_hubs())) {
     abandon_main_thread(*main);
     return {result::exhausted, "the hubs' own threads cannot be made"};
