@@ -47,4 +47,13 @@ bool remove_preload(char** envp) noexcept {
   return removed;
 }
 
+void remove_variable(char** envp, std::string_view name) noexcept {
+  char** kept = envp;
+  for (char** each = envp; each != nullptr && *each != nullptr; ++each) {
+    const std::string_view entry(*each);
+    if (!entry.starts_with(name) || base::head(base::tail(entry, name.size()), 1) != "=") *kept++ = *each;
+  }
+  if (kept != nullptr) *kept = nullptr;
+}
+
 }  // namespace weft::shim

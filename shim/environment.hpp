@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <string_view>
+
 namespace weft::shim {
 
 /// The file name by which the preloaded library is known in LD_PRELOAD, whatever folder it is in.
@@ -12,5 +14,8 @@ inline constexpr char shim_name[] = "libweft-shim.so";
 /// kernel made, before the program has seen it, and allocates nothing.
 /// @return whether anything was taken out
 bool remove_preload(char** envp) noexcept;
+
+/// Takes the variable @p name out, in place.
+void remove_variable(char** envp, std::string_view name) noexcept;
 
 }  // namespace weft::shim

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "shim/fault.hpp"
 
+#include <sys/resource.h>
+
 #include "base/memory.hpp"
 #include "base/message.hpp"
 #include "core/runtime.hpp"
 #include "shim/arch/x86_64/signal_frame.hpp"
+#include "shim/memory.hpp"
 #include "shim/signal_catch.hpp"
 #include "shim/signal_masks.hpp"
 #include "shim/signal_queue.hpp"
@@ -52,12 +55,44 @@ void report_frames(const ucontext_t& at) noexcept {
   base::say(m);
 }
 
+// What the stack of @p t has room for, when @p address is the first below it.
+std::uint64_t stack_size(const thread& t, std::uint64_t address) noexcept {
+  if (t.is_main) {
+    rlimit limit{};
+    base::raw_syscall(SYS_prlimit64, 0, RLIMIT_STACK, nullptr, &limit);
+    return limit.rlim_cur;
+  }
+  std::uint64_t bottom, size;
+  const std::uint64_t first = (address & ~std::uint64_t{4095}) + 4096;
+  return (find_thread_stack(t.start_sp - 1, bottom, size) ? bottom + size : t.start_sp) - first;
+}
+
 void report_overflow(const thread& t, const siginfo_t& info, const ucontext_t& at) noexcept {
   const auto address = reinterpret_cast<std::uint64_t>(info.si_addr);
   if (!is_overflow(address, sp_of(at)) || !ends_stack(t, address)) return;
   base::message m;
-  m << "stack overflow in thread " << t.tid << " \"" << static_cast<const char*>(t.name) << "\"";
-  if (!t.is_main) m << ", whose stack has " << (t.start_sp - address) / 1024 << " KiB";
+  m << "stack overflow in thread " << t.tid << " \"" << static_cast<const char*>(t.name) << "\": its "
+    << stack_size(t, address) / 1024 << " KiB are used up. ";
+  if (t.is_main) {
+    m << "Raise ulimit -s";
+  } else {
+    m << "Give it more (pthread_attr_setstacksize; for threads that ask for no size, --stack-size or ulimit -s)";
+  }
+  m << ", or look for a recursion without end";
+  base::say(m);
+  report_frames(at);
+}
+
+// A light fiber, whose stack is one of ours.
+void report_overflow(const core::fiber& f, const siginfo_t& info, const ucontext_t& at) noexcept {
+  const auto address = reinterpret_cast<std::uint64_t>(info.si_addr);
+  const std::uint64_t bottom = reinterpret_cast<std::uint64_t>(f.stack.top) - f.stack.size;
+  constexpr std::uint64_t reach = 64 * 1024;
+  if (!f.stack || !is_overflow(address, sp_of(at)) || address >= bottom || address + reach < bottom) return;
+  base::message m;
+  m << "stack overflow in fiber " << f.id << " \"" << static_cast<const char*>(f.name) << "\": its "
+    << f.stack.size / 1024
+    << " KiB are used up. Give it more (fiber_attributes::stack_size), or look for a recursion without end";
   base::say(m);
   report_frames(at);
 }
@@ -118,6 +153,7 @@ void on_fault(int sig, siginfo_t* info, void* context) {
                       kick_signal);
     return;
   }
+  if (t == nullptr) report_overflow(*h->current, *info, at);
   if (t == nullptr || t->hooked != 0) return surrender(sig, *info);
   const kernel_action act = action_of(sig);
   const bool blocked = (t->signals.mask.load(std::memory_order_relaxed) & signal_bit(sig)) != 0;

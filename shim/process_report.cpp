@@ -2,6 +2,7 @@
 #include "shim/process_report.hpp"
 
 #include <cstring>
+#include <new>
 
 #include "core/runtime.hpp"
 #include "shim/object_record.hpp"
@@ -56,6 +57,11 @@ void count_call(core::hub& h, handler handle, bool parked) noexcept {
 
 void count_thread(core::hub& h) noexcept { counts_of[h.index].threads.add(); }
 void count_preemption(core::hub& h) noexcept { counts_of[h.index].preemptions.add(); }
+
+void forget_counts() noexcept {
+  for (counters& each : counts_of) new (&each) counters;
+  reported.store(false, std::memory_order_relaxed);
+}
 
 void report_at_exit() noexcept {
   if (!settings().report || reported.exchange(true)) return;

@@ -17,4 +17,7 @@ void count_preemption(core::hub& h) noexcept;
 /// Prints the report, if one is asked for: once per process.
 void report_at_exit() noexcept;
 
+/// In a fork's child: nothing is counted, and nothing was reported.
+void forget_counts() noexcept;
+
 }  // namespace weft::shim

@@ -71,12 +71,16 @@ void print_row(printer& out, const row& what, const report_facts& facts, bool co
   line << '\n';
 }
 
-void print_head(printer& out, const report_facts& facts, bool columns) noexcept {
+void print_title(base::text& line, const report_facts& facts) noexcept {
   base::fixed_text<64> title;
   title << "weft report: " << base::head(base::last_component(facts.program), 32);
+  line << title.view() << ", pid " << base::raw_syscall(SYS_getpid);
+}
+
+void print_head(printer& out, const report_facts& facts, bool columns) noexcept {
   base::text& line = out.line();
-  line << title.view() << ", pid " << base::raw_syscall(SYS_getpid) << ", " << facts.hubs.size()
-       << (facts.hubs.size() == 1 ? " hub\n" : " hubs\n");
+  print_title(line, facts);
+  line << ", " << facts.hubs.size() << (facts.hubs.size() == 1 ? " hub\n" : " hubs\n");
   if (!columns) return;
   line.left("", label_width).right("all", number_width);
   for (std::size_t hub = 0; hub < facts.hubs.size(); ++hub) {
@@ -113,6 +117,12 @@ void write_report(const base::config& how, const report_facts& facts) noexcept {
   if (!how.report) return;
   const bool columns = facts.hubs.size() > 1 && facts.hubs.size() <= most_columns;
   printer out(how);
+  if (facts.hubs.empty()) {
+    base::text& line = out.line();
+    print_title(line, facts);
+    line << ": no thread was made, so nothing was changed\n";
+    return;
+  }
   print_head(out, facts, columns);
   print_row(out, {"threads made", &counters::threads}, facts, columns);
   out.line().left("most alive at once", label_width).right(facts.most_alive, number_width) << '\n';

@@ -6,6 +6,7 @@
 
 #include "base/cpus.hpp"
 #include "base/message.hpp"
+#include "base/words.hpp"
 #include "context/thread_pointer.hpp"
 #include "core/dump.hpp"
 #include "core/runtime.hpp"
@@ -64,6 +65,15 @@ void set_default_stack(std::size_t size) noexcept {
   pthread_attr_destroy(&attr);
 }
 
+// Once: the programs that this one starts get nothing of it.
+void complain(std::string_view lines, char** envp) noexcept {
+  while (!lines.empty()) {
+    const std::string_view line = base::take(lines, '\n');
+    base::say(line);
+    remove_variable(envp, base::head(line, line.find('=')));
+  }
+}
+
 // With `-z initfirst` no other library's constructor has run yet, environ is not set, and nothing of libstdc++ may be
 // used that has a constructor of its own.
 __attribute__((constructor)) void load(int, char** argv, char** envp) {
@@ -73,8 +83,8 @@ __attribute__((constructor)) void load(int, char** argv, char** envp) {
   core::the_patcher = &own_patcher;
   base::fixed_text<1024> problems;
   const bool understood = base::parse_environment(config, envp, problems);
-  base::open_messages(config.log_file);
-  if (!understood) base::write_block(problems.view());
+  if (!base::open_messages(config.log_file)) remove_variable(envp, "WEFT_LOG");
+  if (!understood) complain(problems.view(), envp);
   if (!config.follow && !inside) remove_preload(envp);
   off = !config.enabled || base::is_excluded(config, argv != nullptr ? argv[0] : nullptr);
   refused = inside || off || !config.groups.has(base::patch_group::thread);
@@ -84,6 +94,11 @@ __attribute__((constructor)) void load(int, char** argv, char** envp) {
   if (!inside && !patch_clone_sites()) return;
   if (config.stack_size != 0) set_default_stack(config.stack_size);
   if (!inside) dispatch_solo();
+}
+
+// One that has made a thread reports when it ends, whatever way.
+__attribute__((destructor)) void unload() {
+  if (starts_by_itself()) report_at_exit();
 }
 
 }  // namespace

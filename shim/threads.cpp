@@ -194,6 +194,7 @@ void become_solo() noexcept {
   core::forget_after_fork();
   forget_futexes();
   forget_tids();
+  forget_counts();
   for (block_list& list : unused) list.first = nullptr;
   threaded.store(false, std::memory_order_release);
   allow_start_again();

@@ -40,5 +40,16 @@ TEST(environment, is_untouched_where_the_library_is_not_named) {
   EXPECT_FALSE(remove_preload(nullptr));
 }
 
+TEST(environment, loses_a_variable_by_its_whole_name) {
+  std::vector<std::string> entries{"WEFT_HUBS=x", "WEFT_HUBS2=1", "WEFT=1", "WEFT_HUBS="};
+  std::vector<char*> block;
+  for (std::string& entry : entries) block.push_back(entry.data());
+  block.push_back(nullptr);
+  remove_variable(block.data(), "WEFT_HUBS");
+  EXPECT_EQ((strings{block[0], block[1]}), (strings{"WEFT_HUBS2=1", "WEFT=1"}));
+  EXPECT_EQ(block[2], nullptr);
+  remove_variable(nullptr, "WEFT_HUBS");
+}
+
 }  // namespace
 }  // namespace weft::shim

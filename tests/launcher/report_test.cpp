@@ -81,6 +81,7 @@ TEST_F(report, has_no_columns_for_one_hub_or_very_many) {
 
 TEST_F(report, is_appended_and_complete_however_long) {
   const std::vector<patched_object> objects(300, patched_object{"object-with-quite-a-long-name.so", 7, 1});
+  hub();
   report_facts facts;
   facts.objects = objects;
   written(facts);
@@ -88,6 +89,13 @@ TEST_F(report, is_appended_and_complete_however_long) {
   std::size_t lines = 0;
   for (std::size_t at = 0; (at = twice.find("7 and 1 left\n", at)) != std::string::npos; ++at) ++lines;
   EXPECT_EQ(lines, 600U);
+}
+
+TEST_F(report, is_a_line_without_threads) {
+  report_facts facts;
+  facts.program = "/bin/true";
+  EXPECT_EQ(written(facts),
+            "weft report: true, pid " + std::to_string(getpid()) + ": no thread was made, so nothing was changed\n");
 }
 
 TEST_F(report, is_not_written_unasked) {

@@ -91,6 +91,7 @@ int main(int argc, char** argv) {
   if (!strcmp(how, "divide")) start(do_divide, NULL);
   if (!strcmp(how, "trap")) start(do_trap, NULL);
   if (!strcmp(how, "overflow")) start(do_overflow, NULL);
+  if (!strcmp(how, "main_overflow")) do_overflow(NULL);
   if (!strcmp(how, "handled_then_default")) {
     signal(SIGHUP, handle);
     raise(SIGHUP);
