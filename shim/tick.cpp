@@ -10,6 +10,7 @@
 #include "base/syscall.hpp"
 #include "core/runtime.hpp"
 #include "shim/signals.hpp"
+#include "shim/turn_length.hpp"
 
 namespace weft::shim {
 
@@ -17,19 +18,17 @@ std::atomic<bool> ticking[core::max_hubs];
 
 namespace {
 
-// A turn of a busy fiber ends at the second tick that finds it, so between one interval and two. Shorter ones would make
-// programs whose threads spin for each other faster yet, at some microseconds of signal handling for each tick.
-constexpr long interval_ns = 2'000'000;
-
+// A turn of a busy fiber ends at the second tick that finds it, so between one interval and two.
 struct tick {
   int timer = 0;
   bool exists = false;
   std::uint64_t switches = 0;
+  turn_length turns;
 };
 constinit tick ticks[core::max_hubs];
 
 void arm(const tick& t) noexcept {
-  constexpr itimerspec once{{0, 0}, {0, interval_ns}};
+  const itimerspec once{{0, 0}, {0, t.turns.interval_ns()}};
   base::raw_syscall(SYS_timer_settime, t.timer, 0, &once, nullptr);
 }
 
@@ -64,6 +63,7 @@ bool on_tick(core::hub& h) noexcept {
   }
   const bool kept = t.switches == h.switches;
   t.switches = h.switches;
+  if (kept && h.ready_head != nullptr) t.turns.used_up(h.switches);
   arm(t);
   return kept;
 }
