@@ -54,6 +54,7 @@
 #include "weft/process.hpp"
 #include "weft/process_pool.hpp"
 #include "weft/queue.hpp"
+#include "weft/random_schedule.hpp"
 #include "weft/readiness.hpp"
 #include "weft/recursive_mutex.hpp"
 #include "weft/resolver.hpp"

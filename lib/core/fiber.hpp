@@ -85,6 +85,7 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   std::uint8_t reason = 0;         // why the last park ended
   wait_kind wait = wait_kind::none;
   bool serves_hub = false;                   // its watchers' calls: goes with the hub alone
+  bool yielded = false;                      // ready by its own will, as far as random schedules know
   bool show_stack = false;                   // it runs for a moment only to print where it is parked
   bool cooperative = false;                  // not preempted: its code counts on that
   bool native_calls = false;                 // what it calls blocks its hub

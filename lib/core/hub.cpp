@@ -3,6 +3,7 @@
 
 #include "base/clock.hpp"
 #include "core/dump.hpp"
+#include "core/random_schedule.hpp"
 #include "core/scheduler.hpp"
 
 namespace weft::core {
@@ -22,19 +23,23 @@ bool hub::prepare(unsigned number) noexcept {
   loop_fiber.light = false;
   loop_fiber.hooked = 1;
   loop_fiber.run = [](fiber& f) noexcept { f.home->run_loop(); };
+  take_seed();
   return events.create();
 }
 
 void hub::look(bool block) noexcept {
   events_in_batch_ = 0;
   poll_due = false;
-  quantum = poll_interval;
+  if (__builtin_expect(schedule_seed.load(std::memory_order_relaxed) != lots.seed(), 0)) take_seed();
+  quantum = turn_;
+  looked_at_switch_ = switches;
   events.run(block, block ? deadlines.next() : 0);
   looked_at_ = base::monotonic_ns();
 }
 
 bool hub::time_to_look() noexcept {
-  quantum = poll_interval;
+  quantum = turn_;
+  if (__builtin_expect(lots.on(), 0)) return draw_turn();
   if (inbox.load(std::memory_order_relaxed) == nullptr && base::monotonic_ns() - looked_at_ < poll_gap_ns) return false;
   poll_due = true;
   return true;
@@ -55,7 +60,7 @@ void hub::run_loop() noexcept {
     if (ready_head != nullptr) {
       // Back, because none was ready (then the wait below looks at the events too) or because a look is due.
       idle = false;
-      switch_to(*this, *pop_ready());
+      switch_to(*this, *next_ready());
       continue;
     }
     if (stopping) return;

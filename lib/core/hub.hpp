@@ -7,6 +7,7 @@
 #include "base/spinlock.hpp"
 #include "context/exception_state.hpp"
 #include "context/stack.hpp"
+#include "core/draws.hpp"
 #include "core/fiber.hpp"
 #include "core/timers.hpp"
 #include "loop/loop.hpp"
@@ -141,6 +142,12 @@ class hub {
   /// once instead of queueing it, unless the batch has become long.
   void wake_from_event(waker w, int reason) noexcept;
 
+  /// The front of the run queue, or whom a random schedule draws.
+  fiber* next_ready() noexcept {
+    if (__builtin_expect(lots.on(), 0)) draw_front();
+    return pop_ready();
+  }
+
   /// Asked when the quantum is used up. True: the loop fiber is to be entered now, and will look at I/O.
   bool time_to_look() noexcept;
 
@@ -148,7 +155,16 @@ class hub {
   bool poll_due = false;               // the loop fiber is to look at I/O before it runs anybody
   bool stopping = false;
 
+  // -- random schedules (core/random_schedule.cpp). With one every switch asks `time_to_look`, and that draws.
+  draws lots;
+  /// Draws from now on as the process's seed says.
+  void take_seed() noexcept;
+  /// Whether the fiber that is about to park lets others run before.
+  bool draw_detour() noexcept;
+
  private:
+  void draw_front() noexcept;
+  bool draw_turn() noexcept;
   void begin_look() noexcept { polls.store(polls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
   void look(bool block) noexcept;
 
@@ -159,7 +175,11 @@ class hub {
   /// woken by the kernel costs several times that.
   bool spin_for_messages() noexcept;
 
+  int turn_ = poll_interval;  // a full quantum
+  unsigned direct_mask_ =
+      63;  // of an event's number: who is readied by one waits for a turn if none of these bits is set
   unsigned events_in_batch_ = 0;
+  std::uint64_t looked_at_switch_ = 0;
   int spins_left_ = 0;
   std::uint64_t next_id_ = 0;
   std::uint64_t id_end_ = 0;

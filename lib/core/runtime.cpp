@@ -6,6 +6,7 @@
 
 #include "base/memory.hpp"
 #include "base/syscall.hpp"
+#include "core/random_schedule.hpp"
 #include "core/scheduler.hpp"
 
 namespace weft::core {
@@ -31,6 +32,7 @@ hub* make_hub() noexcept {
   const std::lock_guard guard(hubs_lock);
   const unsigned number = hub_count.load(std::memory_order_relaxed);
   if (number == max_hubs) return nullptr;
+  take_seed_of_environment();
   void* storage = base::map_pages((sizeof(hub) + 4095) / 4096 * 4096);
   if (storage == nullptr) return nullptr;
   hub* h = new (storage) hub;

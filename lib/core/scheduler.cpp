@@ -105,9 +105,9 @@ __attribute__((always_inline)) inline void switch_between(hub& h, fiber& from, f
 }
 
 // Notes that the park is over; @return whether the fiber has to be put into the run queue for it (one that has not
-// parked yet will see that the epoch has passed).
+// parked yet, running or having let others run, will see that the epoch has passed).
 bool end_park(fiber& f, std::uint64_t epoch, int reason) noexcept {
-  if (f.epoch != epoch || (f.state != fiber_state::parked && f.state != fiber_state::running)) return false;
+  if (f.epoch != epoch || f.state < fiber_state::ready || f.state > fiber_state::parked) return false;
   f.reason = static_cast<std::uint8_t>(reason);
   f.epoch = epoch + 1;
   return f.state == fiber_state::parked;
@@ -203,6 +203,9 @@ __attribute__((always_inline)) inline int park_in(waker w, std::int64_t due_ns, 
   fiber& f = *w.target;
   WEFT_ASSERT(f.wait == wait_kind::none);
   WEFT_REQUIRE(&f == h.current);
+#if defined(WEFT_CHECKS)
+  if (h.draw_detour()) yield_on(h);
+#endif
   if (f.epoch != w.epoch) return f.reason;  // woken already
   if (interruptible && f.interrupt_pending) {
     f.interrupt_pending = false;
@@ -271,6 +274,7 @@ void yield_and_poll() noexcept {
   fiber* const last = h.ready_tail;
   h.fire_timers();  // whose time has come goes first: it has waited for this fiber's turn to end
   h.rotate_ready_behind(last);
+  h.current->yielded = true;
   h.push_ready(*h.current);
   switch_to(h, h.loop_fiber);
 }
@@ -283,9 +287,8 @@ void hub::wake_from_event(waker w, int reason) noexcept {
     return;
   }
   if (sleeping.load(std::memory_order_relaxed)) sleeping.store(false, std::memory_order_relaxed);
-  quantum = poll_interval;
-  constexpr unsigned direct_switches = 64;
-  if (++events_in_batch_ % direct_switches != 0) {
+  quantum = turn_;
+  if ((++events_in_batch_ & direct_mask_) != 0) {
     switch_to(*this, f);
     return;
   }
@@ -294,7 +297,7 @@ void hub::wake_from_event(waker w, int reason) noexcept {
   push_ready(f);
   drain_inbox();
   fire_timers();
-  switch_to(*this, *pop_ready());
+  switch_to(*this, *next_ready());
 }
 
 void hub::rotate_ready_behind(fiber* last) noexcept {

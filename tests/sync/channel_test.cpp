@@ -62,6 +62,7 @@ TEST(channel, a_full_one_makes_its_sender_wait_and_serves_it_in_turn) {
     EXPECT_TRUE(c.send(2));
     order += 'b';
   });
+  let_others_run();
   const fiber b = spawn([&] {
     EXPECT_TRUE(c.send(3));
     order += 'c';
@@ -72,6 +73,7 @@ TEST(channel, a_full_one_makes_its_sender_wait_and_serves_it_in_turn) {
   EXPECT_EQ(c.receive(), 1);
   // The sender that waited longest has the free place already; nobody can take it.
   EXPECT_FALSE(c.try_send(9));
+  let_others_run();
   EXPECT_EQ(c.receive(), 2);
   EXPECT_EQ(c.receive(), 3);
   a.join();
@@ -84,8 +86,10 @@ TEST(channel, receivers_are_served_first_come_first_served) {
   std::array<std::optional<int>, 3> got;
   std::vector<fiber> fibers;
   fibers.reserve(got.size());
-  for (auto& slot : got) fibers.push_back(spawn([&] { slot = c.receive(); }));
-  let_others_run();
+  for (auto& slot : got) {
+    fibers.push_back(spawn([&] { slot = c.receive(); }));
+    let_others_run();
+  }
   for (int i : {10, 11, 12}) EXPECT_TRUE(c.send(i));
   // They were handed over: a latecomer finds nothing.
   EXPECT_FALSE(c.try_receive().has_value());

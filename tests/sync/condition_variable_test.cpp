@@ -49,11 +49,14 @@ TEST_F(condition_variable_test, notify_one_wakes_who_waits_longest) {
       changed.wait(lock);
       order += name;
     }));
+    let_others_run();
   }
-  let_others_run();
   changed.notify_one();
   let_others_run();
   EXPECT_EQ(order, "a");
+  changed.notify_one();
+  let_others_run();
+  EXPECT_EQ(order, "ab");
   changed.notify_all();
   for (const fiber& f : fibers) f.join();
   EXPECT_EQ(order, "abc");

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "plain_order.hpp"
 #include "sync/support.hpp"
 
 namespace weft {
@@ -33,6 +34,7 @@ TEST(event, is_a_flag) {
 }
 
 TEST(event, wakes_all_in_the_order_of_their_coming) {
+  WEFT_NEEDS_PLAIN_ORDER();
   event e;
   std::string order;
   std::vector<fiber> fibers;
@@ -173,6 +175,7 @@ TEST(event, gevent_set_then_clear_before_a_deadline_counts_as_set) {
 }
 
 TEST(event, gevent_a_waiter_that_comes_during_the_notification_does_not_overtake) {
+  WEFT_NEEDS_PLAIN_ORDER();
   event e;
   std::string order;
   const fiber first = spawn([&] {

@@ -76,8 +76,8 @@ TEST(mutex, serves_in_the_order_of_coming_and_nobody_overtakes) {
       order += name;
       m.unlock();
     }));
+    let_others_run();
   }
-  let_others_run();
   m.unlock();
   EXPECT_FALSE(m.try_lock()) << "it has been handed over already";
   m.lock();
@@ -112,6 +112,7 @@ TEST(mutex, who_times_out_leaves_the_others_in_order) {
     }
   };
   const fiber a = spawn(take, 'a', deadline::never());
+  let_others_run();
   const fiber b = spawn(take, 'b', deadline(1ms));
   const fiber c = spawn(take, 'c', deadline::never());
   b.join();

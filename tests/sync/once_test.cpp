@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "sync/support.hpp"
+#include "weft/event.hpp"
 
 namespace weft {
 namespace {
@@ -40,8 +41,9 @@ TEST(once, is_called_once_while_the_others_wait) {
 TEST(once, an_exception_leaves_it_to_the_next) {
   once_flag flag;
   int calls = 0;
+  event second_waits;
   const auto fails_first = [&] {
-    this_fiber::yield();
+    second_waits.wait();
     if (++calls == 1) throw std::runtime_error("first");
   };
   bool failed = false;
@@ -52,7 +54,10 @@ TEST(once, an_exception_leaves_it_to_the_next) {
       failed = true;
     }
   });
+  let_others_run();
   const fiber second = spawn([&] { call_once(flag, fails_first); });
+  let_others_run();
+  second_waits.set();
   first.join();
   second.join();
   EXPECT_TRUE(failed);
@@ -69,6 +74,7 @@ TEST(once, cancelling_who_calls_leaves_it_to_the_next_and_who_waits_just_goes) {
     const std::lock_guard guard(gate);
   };
   victim caller([&] { call_once(flag, work); });
+  let_others_run();
   victim waiter([&] { call_once(flag, work); });
   let_others_run();
   waiter.cancel();

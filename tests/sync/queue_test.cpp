@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <functional>
@@ -67,6 +68,7 @@ TEST(queue, a_value_that_came_while_its_taker_waited) {
   EXPECT_TRUE(q.push(2));
   EXPECT_EQ(q.try_pop(), std::nullopt) << "both were handed over";
   join_all(fibers);
+  std::sort(got.begin(), got.end());
   EXPECT_EQ(got, (std::vector{1, 2}));
 }
 
@@ -82,11 +84,13 @@ TEST(queue, a_full_one_makes_who_pushes_wait_in_turn) {
     });
   };
   const fiber a = push(2, 'a');
+  let_others_run();
   const fiber b = push(3, 'b');
   let_others_run();
   EXPECT_FALSE(q.try_push(9));
   EXPECT_EQ(q.pop(), 1);
   EXPECT_FALSE(q.try_push(9)) << "the place is taken by who waited longest";
+  let_others_run();
   EXPECT_EQ(q.pop(), 2);
   EXPECT_EQ(q.pop(), 3);
   a.join();
@@ -378,8 +382,10 @@ TEST(queue_gevent, many_takers_one_value_each) {
   std::array<int, 5> got{};
   std::vector<fiber> fibers;
   fibers.reserve(got.size());
-  for (int& slot : got) fibers.push_back(spawn([&] { slot = *q.pop(); }));
-  let_others_run();
+  for (int& slot : got) {
+    fibers.push_back(spawn([&] { slot = *q.pop(); }));
+    let_others_run();
+  }
   for (int i = 1; i <= 5; ++i) EXPECT_TRUE(q.push(i * i));
   join_all(fibers);
   EXPECT_EQ(got, (std::array{1, 4, 9, 16, 25}));

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "plain_order.hpp"
 #include "tests/core/cancelling.hpp"
 #include "weft/fiber.hpp"
 
@@ -273,6 +274,7 @@ TEST(then, a_failure_goes_down_the_chain) {
 }
 
 TEST(then, a_shared_future_has_many) {
+  WEFT_NEEDS_PLAIN_ORDER();
   promise<int> p;
   const shared_future<int> f = p.get_future();
   std::vector<int> order;

@@ -57,7 +57,7 @@ TEST(pool, spawn_waits_while_it_is_full) {
     p.spawn(body);
     third = true;
   });
-  this_fiber::sleep_for(1ms);
+  this_fiber::idle();
   EXPECT_EQ(begun, 2);
   EXPECT_FALSE(third);
   EXPECT_EQ(p.size(), 2U);
@@ -77,8 +77,8 @@ TEST(pool, who_waits_for_room_gets_it_in_turn) {
   spawners.reserve(4);
   for (int i = 0; i < 4; ++i) {
     spawners.push_back(spawn([&, i] { p.spawn([&order, i] { order.push_back(i); }); }));
+    this_fiber::yield();
   }
-  this_fiber::yield();
   leave.set();
   for (const fiber& f : spawners) f.join();
   p.join();
@@ -196,7 +196,7 @@ TEST(pool, a_cancelled_apply_or_map_has_ended_its_fibers) {
   EXPECT_TRUE(p.empty());
   EXPECT_TRUE(cancels([&] { p.map(body, up_to(5)); }));
   EXPECT_TRUE(p.empty());
-  EXPECT_LE(unwound, 2);
+  EXPECT_LE(unwound, 3) << "one of apply, two of map";
 }
 
 TEST(pool, failing_members_cost_no_room) {
