@@ -146,7 +146,7 @@ class scope {
   bool close(bool whole, const std::exception_ptr& left);
   static void child_failed(void* me, core::fiber* child) noexcept;
   bool note_failure(core::fiber* child, const std::exception_ptr& failure) noexcept;
-  bool cancel_block() noexcept;
+  void cancel_block() noexcept;
 
   deadline by_;
   const shielding shield_;
@@ -154,6 +154,7 @@ class scope {
   detail::spinlock lock_;          // of what follows
   cancel_scope* block_ = nullptr;  // while the block runs, and the wait behind it
   bool running_ = false;
+  bool cut_short_ = false;  // by `cancel`, while there were children to end
   std::exception_ptr first_;
   core::fiber* first_from_ = nullptr;  // null: the block
   std::exception_ptr from_block_;      // if that was not the first

@@ -39,6 +39,7 @@ void scope::open(cancel_scope& block) noexcept {
     const std::lock_guard guard(lock_);
     WEFT_REQUIRE(!running_);  // a scope runs one block at a time
     running_ = true;
+    cut_short_ = false;
     block_ = &block;
   }
   first_ = from_block_ = nullptr;
@@ -58,6 +59,8 @@ bool scope::close(bool whole, const std::exception_ptr& left) {
   {
     const std::lock_guard guard(lock_);
     block_ = nullptr;
+    // The children may have ended before the block came to throw: then its wait for them ended as if they had been through.
+    if (cut_short_) whole = false;
   }
   if (!whole) {
     children_.request_kill_of_all();
@@ -71,14 +74,20 @@ bool scope::close(bool whole, const std::exception_ptr& left) {
   std::rethrow_exception(first_);
 }
 
-bool scope::cancel_block() noexcept {
+void scope::cancel_block() noexcept {
   const std::lock_guard guard(lock_);
   if (block_ != nullptr) block_->cancel();
-  return block_ != nullptr;
 }
 
 void scope::cancel() noexcept {
-  if (cancel_block()) children_.request_kill_of_all();
+  const bool ends_children = children_.size() > (children_.contains_caller() ? 1U : 0U);
+  {
+    const std::lock_guard guard(lock_);
+    if (block_ == nullptr) return;
+    block_->cancel();
+    if (ends_children) cut_short_ = true;
+  }
+  children_.request_kill_of_all();
 }
 
 void scope::set_deadline(deadline by) noexcept {

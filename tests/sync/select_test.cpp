@@ -174,12 +174,14 @@ TEST(select, waits_in_turn_with_plain_receivers) {
   std::string order;
   const fiber f =
       spawn([&] { select(on_receive(a, [&](std::optional<int>) { order += 's'; }), on_receive(b, nothing)); });
+  let_others_run();
   const fiber g = spawn([&] {
     (void)a.receive();
     order += 'p';
   });
   let_others_run();
   EXPECT_TRUE(a.try_send(1));
+  let_others_run();
   EXPECT_TRUE(a.try_send(2));
   f.join();
   g.join();

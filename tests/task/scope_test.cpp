@@ -263,6 +263,23 @@ TEST(scope, a_child_or_a_thread_cancels_it) {
   other.join();
 }
 
+// Children and block are told at once, and either may come first.
+TEST(scope, one_that_was_cancelled_says_so_whoever_ends_first) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    const random_schedule any_order(seed);
+    scope s;
+    const fiber other = spawn([&] {
+      this_fiber::idle();
+      s.cancel();
+    });
+    EXPECT_FALSE(s.run([&] {
+      for (int i = 0; i < 3; ++i) s.spawn(sleep_long);
+    })) << "seed "
+        << seed;
+    other.join();
+  }
+}
+
 TEST(scope, a_deadline) {
   scope s(2ms);
   EXPECT_FALSE(s.run([&] { s.spawn(sleep_long); })) << "while it waits";
