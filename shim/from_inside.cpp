@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <time.h>
 
 #include "base/syscall.hpp"
 #include "core/runtime.hpp"
@@ -32,10 +33,8 @@ class name_list {
     if (count_ != 1) into_ << ", ";
     return &into_;
   }
-  /// @return how many there are
-  unsigned end() noexcept {
+  void end() noexcept {
     if (count_ > most_named) into_ << " and " << count_ - most_named << " more";
-    return count_;
   }
 
  private:
@@ -66,10 +65,10 @@ void add_thread(name_list& list, int directory, const char* tid) noexcept {
 }
 
 /// The threads of this process besides the calling one. Without /proc there are none to be seen.
-unsigned list_threads(base::text& into) noexcept {
+bool list_threads(base::text& into) noexcept {
   const long directory =
       base::raw_syscall(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  if (base::is_error(directory)) return 0;
+  if (base::is_error(directory)) return false;
   name_list list(into);
   const long own = base::raw_syscall(SYS_gettid);
   alignas(dirent64) char entries[2048];
@@ -82,11 +81,12 @@ unsigned list_threads(base::text& into) noexcept {
     }
   }
   base::raw_syscall(SYS_close, directory);
-  return list.end();
+  list.end();
+  return !into.empty();
 }
 
 /// The fibers besides those that are their threads' own.
-unsigned list_fibers(base::text& into) noexcept {
+void list_fibers(base::text& into) noexcept {
   name_list list(into);
   for (unsigned i = 0, n = core::hub_count.load(std::memory_order_acquire); i < n; ++i) {
     core::hub& h = *core::hubs[i];
@@ -98,17 +98,24 @@ unsigned list_fibers(base::text& into) noexcept {
       }
     }
   }
-  return list.end();
+  list.end();
 }
 
 /// Whether the calling thread is the only one of the process and has no fibers: what can be taken over.
 patch_result look_for_others(base::text& problem) noexcept {
   base::fixed_text<384> names;
-  if (list_threads(names) != 0) {
+  // One that was joined just now may be at its end in the kernel still.
+  for (int left = 100; list_threads(names) && left > 0; --left) {
+    constexpr timespec moment{0, 1'000'000};
+    base::raw_syscall(SYS_nanosleep, &moment, nullptr);
+    names.clear();
+  }
+  if (!names.empty()) {
     problem << "there are threads already: " << names.view();
     return patch_result::crowded;
   }
-  if (list_fibers(names) != 0) {
+  list_fibers(names);
+  if (!names.empty()) {
     problem << "there are fibers already: " << names.view();
     return patch_result::crowded;
   }

@@ -114,7 +114,7 @@ long make_thread(call& c, const clone_request& request, const core::thread_reque
   inherit_signals(*t, self());
   if (task != nullptr) {
     t->cooperative = true;
-    task->id = t->id;
+    t->id = task->id;
     std::memcpy(t->name, task->name, sizeof t->name);
     core::lend_kill(*task, *t);
   }

@@ -46,8 +46,8 @@ class native_calls {
 ///
 /// - `spawn` and all that is made of it give *thread fibers*: each has its own thread_local variables, errno and pthread_self, made
 ///   by libc's pthread_create, which foreign libraries count on. A fiber that is asked for as light (`fiber_attributes::weight`) is
-///   for code that makes no blocking call of libc: such a call blocks its whole hub there. So are the functions of `link` and
-///   `then`, and those of watchers.
+///   for code that makes no blocking call of libc: such a call blocks its whole hub there. The functions of `link`, `then` and
+///   watchers run in light ones, and so does what is spawned in a light one or in an OS thread of `offload`.
 /// - pthread_create, std::thread and OpenMP's threads give fibers, too. `offload` and `thread_pool` keep their OS
 ///   threads, in which calls block that thread alone.
 /// - main, and what was spawned, run until they wait, as before: nothing preempts them. A pthread of others that computes
@@ -55,7 +55,7 @@ class native_calls {
 /// - There is one hub, as there is without the patch; `run({.hubs = N})` gives more.
 ///
 /// Blocking  `all` and `groups` take some milliseconds, once.
-/// Order     Before there are other threads or fibers. First thing in main is best; a constructor of a static object that makes a
+/// Order     Before there are other threads or fibers, and before main has waited by Weft's own means. First thing in main is best; a constructor of a static object that makes a
 ///           thread is too early for that, and the error names the thread.
 /// Cancel    A kill or a timeout ends a call that waits for a descriptor, a time, a child or a signal with ECANCELED, and so does
 ///           every further one, until it is thrown at the fiber's next suspension point of Weft's own: `this_fiber::

@@ -27,6 +27,12 @@ bool idle(int priority, deadline by) {
   return false;
 }
 
-std::uint64_t get_id() noexcept { return weft_this_hub == nullptr ? 0 : core::self().id; }
+std::uint64_t get_id() noexcept {
+  if (weft_this_hub == nullptr) return 0;
+  const core::fiber& f = core::self();
+  // The number of a thread that was not spawned is libc's; those of fibers must not meet it.
+  constexpr std::uint64_t of_libc = std::uint64_t{1} << 63;
+  return f.light || f.task != nullptr ? f.id : f.id | of_libc;
+}
 
 }  // namespace weft::this_fiber

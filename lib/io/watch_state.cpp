@@ -82,7 +82,9 @@ void watch_engine::enqueue(watch_state& s, bool in_event) noexcept {
   }
 }
 
-void watch_engine::add_worker() { spawn({.name = "watchers", .on = hub(&hub_)}, work, this); }
+void watch_engine::add_worker() {
+  spawn({.name = "watchers", .on = hub(&hub_), .weight = fiber_weight::light}, work, this);
+}
 
 void watch_engine::work(watch_engine* e) {
   core::self().serves_hub = true;

@@ -6,7 +6,7 @@
 #include <exception>
 
 #include "base/spinlock.hpp"
-#include "core/fiber.hpp"
+#include "core/hub.hpp"
 #include "task/storage.hpp"
 #include "weft/detail/subscription.hpp"
 #include "weft/fiber_attributes.hpp"
@@ -54,6 +54,11 @@ inline const task_block& block_of(const core::fiber* f) noexcept { return *stati
 /// The block of what was spawned and @p f runs: itself, or that of a thread fiber's; nullptr for a thread's own first fiber, or that of
 /// a hub's loop.
 task_block* task_of(core::fiber& f) noexcept;
+
+/// Whether the calling fiber runs @p f, which was spawned.
+inline bool is_running(const core::fiber* f) noexcept {
+  return weft_this_hub != nullptr && task_of(*weft_this_hub->current) == f;
+}
 
 /// What is left to do when the body of @p b has ended, on its fiber.
 void end_body(task_block& b) noexcept;

@@ -104,7 +104,7 @@ bool scope::note_failure(core::fiber* child, const std::exception_ptr& failure) 
 }
 
 void detail::fail_scope(scope& parent) noexcept {
-  parent.note_failure(&core::self(), std::current_exception());
+  parent.note_failure(task_layer::task_of(core::self()), std::current_exception());
   parent.cancel();
 }
 

@@ -247,7 +247,7 @@ void unsubscribe_from_end(core::fiber* f, subscription& s) noexcept {
 
 bool join_fiber(core::fiber* f, deadline by) {
   if (fiber_done(f)) return true;
-  if (weft_this_hub != nullptr && f == &core::self()) return false;
+  if (is_running(f)) return false;
   if (core::hubs[f->home->index] != f->home) return false;  // a fork's parent's
   subscription node;
   node.who = prepare_park();

@@ -3,7 +3,7 @@
 
 #include <system_error>
 
-#include "core/scheduler.hpp"
+#include "task/block.hpp"
 #include "weft/this_fiber.hpp"
 
 namespace weft {
@@ -11,12 +11,12 @@ namespace weft {
 bool fiber::kill(std::exception_ptr with, deadline by) const {
   if (block_ == nullptr) return false;
   request_kill(std::move(with));
-  if (weft_this_hub != nullptr && block_ == &core::self()) this_fiber::interruption_point();
+  if (task_layer::is_running(block_)) this_fiber::interruption_point();
   return join(by);
 }
 
 void detail::require_result(core::fiber* f, deadline by) {
-  if (f == nullptr || (weft_this_hub != nullptr && f == &core::self())) {
+  if (f == nullptr || task_layer::is_running(f)) {
     throw std::system_error(std::make_error_code(std::errc::invalid_argument), "weft: get of no fiber, or of itself");
   }
   if (!join_fiber(f, by)) throw std::system_error(std::make_error_code(std::errc::timed_out), "weft: get of a fiber");

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -198,6 +199,33 @@ TEST(patch, fibers_that_exist_are_named) {
     auto early = weft::spawn({.name = "early"}, [] {});
     EXPECT_THAT(refusal(), testing::HasSubstr("fibers already: \"early\" #"));
     early.get();
+  });
+}
+
+TEST(patch, a_main_that_has_waited_is_refused) {
+  in_a_process([] {
+    weft::this_fiber::sleep_for(1us);
+    EXPECT_THAT(refusal(), testing::HasSubstr("main has waited"));
+    EXPECT_FALSE(weft::patch::is_patched());
+  });
+}
+
+TEST(patch, text_that_may_not_be_changed_is_left) {
+  in_a_process([] {
+    ASSERT_FALSE(weft::patch::is_patched("socket"));
+    constexpr int set_mdwe = 65, refuse_exec_gain = 1;  // linux/prctl.h, since 6.3: as systemd's MemoryDenyWriteExecute
+    if (prctl(set_mdwe, refuse_exec_gain, 0, 0, 0) != 0) return;
+    try {
+      weft::patch::all();
+      ADD_FAILURE();
+    } catch (const std::system_error& e) {
+      EXPECT_EQ(e.code(), std::errc::operation_not_permitted);
+      EXPECT_THAT(e.what(), testing::HasSubstr("text"));
+    }
+    EXPECT_FALSE(weft::patch::is_patched());
+    EXPECT_EQ(weft::spawn([] { return 5; }).get(), 5);
+    std::thread([] { EXPECT_FALSE(weft::patch::is_patched()); }).join();
+    EXPECT_EQ(usleep(1), 0);
   });
 }
 

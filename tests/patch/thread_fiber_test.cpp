@@ -86,6 +86,35 @@ TEST(patch, a_fiber_is_named_and_numbered_as_its_handle_says) {
   });
 }
 
+TEST(patch, a_fiber_knows_itself) {
+  in_a_process([] {
+    ASSERT_TRUE(weft::patch::all());
+    weft::task<> t;
+    t = weft::spawn([&] {
+      EXPECT_FALSE(t.join());
+      EXPECT_THROW(t.get(), std::system_error);
+      t.kill();
+      ADD_FAILURE();
+    });
+    EXPECT_THROW(t.get(), weft::task_cancelled);
+    EXPECT_NE(weft::this_fiber::get_id(), 0U);
+    EXPECT_NE(weft::this_fiber::get_id(), t.get_id());
+  });
+}
+
+TEST(patch, a_scope_knows_which_of_its_fibers_failed) {
+  in_a_process([] {
+    ASSERT_TRUE(weft::patch::all());
+    weft::scope s;
+    EXPECT_THROW(s.run([&] {
+      s.spawn([] { sleep(3600); });
+      s.spawn([] { throw std::out_of_range("first"); });
+    }),
+                 std::out_of_range);
+    EXPECT_EQ(s.failures().size(), 1U);
+  });
+}
+
 TEST(patch, results_failures_and_kills_are_those_of_light_fibers) {
   in_a_process([] {
     ASSERT_TRUE(weft::patch::all());
