@@ -11,13 +11,13 @@ namespace weft::shim {
 
 namespace {
 
-/// libc, ld.so and the parts that libc was split into before 2.34 are built for the baseline: the upper parts of vector
+/// libc, ld.so, the parts that libc was split into before 2.34, and the vDSO are built for the baseline: the upper parts of vector
 /// registers are never live in them.
 bool is_baseline(const char* path) {
   const char* slash = std::strrchr(path, '/');
   const char* name = slash != nullptr ? slash + 1 : path;
   static constexpr const char* prefixes[] = {
-      "libc.so.", "libc-2.", "ld-linux-x86-64.so.", "ld-2.", "libpthread", "librt.", "librt-", "libanl"};
+      "libc.so.", "libc-2.", "ld-linux-x86-64.so.", "ld-2.", "libpthread", "librt.", "librt-", "libanl", "linux-vdso"};
   for (const char* prefix : prefixes) {
     if (std::strncmp(name, prefix, std::strlen(prefix)) == 0) return true;
   }

@@ -28,9 +28,10 @@ struct site_counts {
 /// @return false if there is no libc that we know, or its text may not be changed: then nothing has changed.
 bool patch_clone_sites();
 
-/// Patches every other site in all objects loaded now but Weft's own (in the vDSO, too, from which libc asks for other threads' clocks). To be called while the process has one
-/// thread; if there is another nevertheless, sites that it sits in are left. Blocks all signals while it writes. The
-/// dispatcher must be ready for what is in weft_handled. A second call, in a fork's child, sees to what was loaded since.
+/// Patches every other site in all objects loaded now but Weft's own; in the vDSO, too, from which libc asks for other threads'
+/// clocks. To be called while the process has one thread; if there is another nevertheless, sites that it sits in are left.
+/// Blocks all signals while it writes. The dispatcher must be ready for what is in weft_handled. A second call, in a fork's
+/// child, sees to what was loaded since.
 /// @return false if no text could be changed.
 bool patch_all_sites();
 
