@@ -62,8 +62,9 @@ class native_calls {
 ///           interruption_point()` behind the call of a library is one. No frames of C are unwound. Locks and joins of pthreads
 ///           go on waiting.
 /// Threads   On main's thread. The questions may be asked anywhere.
-/// Lifetime  For good: there is no way back. A fork's child is patched again as soon as it makes a thread or a fiber; what a
-///           child executes is not, unless it patches itself.
+/// Lifetime  For good: there is no way back. A fork's child is native until it makes a thread or a fiber, and patched from then
+///           on; the number and the timeouts of the fiber that called fork do not go with it. What a child executes is not
+///           patched, unless it patches itself.
 /// Cost      That of `weft run`, see docs/preload.md; a fiber takes three pages and the time of a pthread_create.
 namespace patch {
 
