@@ -8,6 +8,7 @@
 #include "shim/object_record.hpp"
 #include "shim/stack_arena.hpp"
 #include "shim/start.hpp"
+#include "shim/thread.hpp"
 
 namespace weft::shim {
 
@@ -27,6 +28,17 @@ void restore_protection(const stack_arena::slot& s, std::size_t guard) noexcept 
 
 bool is_executable_file(const call& c) noexcept {
   return (c.arg<int>(2) & PROT_EXEC) != 0 && (c.arg<int>(3) & MAP_ANONYMOUS) == 0;
+}
+
+// Whether @p t ends and gives its stack back, on a stack that is none of ours: of the first thread, whose stack libc mapped
+// before there were any and keeps for the next ones. nptl leaves PTHREAD_STACK_MIN below the pointer and takes all the rest; any
+// other shape is the program's own wish.
+bool is_advice_of_an_end(const thread& t, std::uint64_t from, std::uint64_t bytes, std::uint64_t sp) noexcept {
+  constexpr std::uint64_t kept = 16384;
+  constexpr std::uint64_t page = 4096;
+  if (t.stack_bottom == 0 || from != t.stack_bottom || sp <= from || sp > t.start_sp || bytes > sp - from) return false;
+  const std::uint64_t left = sp - from - bytes;
+  return left >= kept - page && left < kept + 2 * page;
 }
 
 }  // namespace
@@ -80,6 +92,7 @@ long sys_madvise(call& c) noexcept {
   if (c.arg<int>(2) == MADV_DONTNEED && c.at != nullptr) {
     const stack_arena::slot s = thread_stacks.find(c.args[0]);
     if (s && c.at->rsp() - s.bottom < s.size && c.args[0] + c.args[1] <= c.at->rsp() && c.args[0] % 4096 == 0) return 0;
+    if (!s && is_advice_of_an_end(self(), c.args[0], c.args[1], c.at->rsp())) return 0;
   }
   return pass(c);
 }

@@ -21,8 +21,9 @@ struct thread : core::fiber {
   bool is_main = false;  // lives on the main kernel thread's own stack
   frame start{};         // the registers it begins with
   std::uint64_t start_sp = 0;
-  frame vfork_frame{};           // where a vfork's parent comes back (its stack belongs to the child meanwhile)
-  std::uint64_t affinity[16]{};  // sched_setaffinity's last word; 0: the process's
+  std::uint64_t stack_bottom = 0;  // of its stack, if whoever made it said so
+  frame vfork_frame{};             // where a vfork's parent comes back (its stack belongs to the child meanwhile)
+  std::uint64_t affinity[16]{};    // sched_setaffinity's last word; 0: the process's
   signal_state signals;
 };
 

@@ -107,6 +107,7 @@ long make_thread(call& c, const clone_request& request, const core::thread_reque
   t->id = static_cast<std::uint64_t>(t->tid);
   t->start = *c.at;
   t->start_sp = request.stack;
+  t->stack_bottom = request.stack_bottom;
   t->clear_tid = (request.flags & CLONE_CHILD_CLEARTID) != 0 ? request.child_tid : nullptr;
   t->robust = nullptr;
   t->robust_size = 0;
@@ -142,15 +143,19 @@ long clone_any(call& c) noexcept {
 
 bool read_clone_request(const frame& f, clone_request& request) noexcept {
   if (f.rax == SYS_clone) {
-    request = {f.rdi & ~std::uint64_t{CSIGNAL}, f.rsi, f.r8, reinterpret_cast<int*>(f.rdx),
+    request = {f.rdi & ~std::uint64_t{CSIGNAL}, f.rsi, 0, f.r8, reinterpret_cast<int*>(f.rdx),
                reinterpret_cast<int*>(f.r10)};
     return true;
   }
   if (f.rsi < CLONE_ARGS_SIZE_VER0) return false;
   clone_args args;
   if (!weft_user_copy(&args, reinterpret_cast<const void*>(f.rdi), CLONE_ARGS_SIZE_VER0)) return false;
-  request = {args.flags, args.stack == 0 ? 0 : args.stack + args.stack_size, args.tls,
-             reinterpret_cast<int*>(args.parent_tid), reinterpret_cast<int*>(args.child_tid)};
+  request = {args.flags,
+             args.stack == 0 ? 0 : args.stack + args.stack_size,
+             args.stack,
+             args.tls,
+             reinterpret_cast<int*>(args.parent_tid),
+             reinterpret_cast<int*>(args.child_tid)};
   return true;
 }
 

@@ -10,8 +10,9 @@ namespace weft::shim {
 
 /// What clone(2) and clone3(2) say in their two ways.
 struct clone_request {
-  std::uint64_t flags;  // without the exit signal
-  std::uint64_t stack;  // what the child's stack pointer starts at; 0: the parent's
+  std::uint64_t flags;         // without the exit signal
+  std::uint64_t stack;         // what the child's stack pointer starts at; 0: the parent's
+  std::uint64_t stack_bottom;  // where that stack ends; 0: not said, clone(2) does not know
   std::uint64_t tls;
   int* parent_tid;
   int* child_tid;
