@@ -27,27 +27,30 @@ def run(description, name, targets):
         who: lambda words=words, run_it=run_it: run_it(words, args.seconds)
         for who, (words, run_it) in programs.items() if words and os.path.exists(words[-1])})
 
-    def time_of(who, what, number):
-        """Nanoseconds in one round, or None where there is no such row."""
+    def rounds_of(who, what):
+        """The rounds in which that row may be, and its name in them."""
         if who == "std":
-            return runs["weft"][number].get(what + "/std")
+            return runs["weft"], what + "/std"
         if who == "Go on all processors":
-            return time_of("Go", what + "/all_processors", number)
-        return runs[who][number].get(what) if who in runs else None
+            return runs.get("Go", []), what + "/all_processors"
+        return runs.get(who, []), what
+
+    def time_of(who, what):
+        rounds, name = rounds_of(who, what)
+        return harness.median(one.get(name) for one in rounds)
 
     def ratio(what, who):
-        """Of the ratios, not of the times: what slows the machine for a while slows both sides of a round."""
-        pairs = [(time_of("weft", what, i), time_of(who, what, i)) for i in range(args.rounds)]
-        return harness.median(ours / theirs if theirs else None for ours, theirs in pairs)
+        rounds, name = rounds_of(who, what)
+        return harness.median_ratio(runs["weft"], rounds, what, name)
 
     names = [row for row in runs["weft"][0] if not row.endswith("/std")]
     peers = [who for who in ("std", "Boost.Fiber", "Go", "Go on all processors", "libst", "gevent")
-             if any(time_of(who, what, 0) is not None for what in names)]
+             if any(time_of(who, what) is not None for what in names)]
     rows = [["ns", "weft"] + [text for peer in peers for text in (peer, "weft/it")]]
     for what in names:
         row = [what]
         for who in ["weft"] + peers:
-            middle = harness.median(time_of(who, what, i) for i in range(args.rounds))
+            middle = time_of(who, what)
             row.append("-" if middle is None else f"{middle:.1f}")
             if who != "weft":
                 row.append("-" if middle is None else f"{ratio(what, who):.2f}x")

@@ -237,9 +237,11 @@ def median(values):
     return statistics.median(values) if values else None
 
 
-def median_ratio(ours, theirs, key):
-    """Of the ratios, not of the figures: what slows the machine for a while slows both sides of a round."""
-    return median(a[key] / b[key] for a, b in zip(ours, theirs) if a.get(key) is not None and b.get(key))
+def median_ratio(ours, theirs, key, their_key=None):
+    """Of two lists of rounds: of the ratios, not of the figures, since what slows the machine for a while slows both sides of
+    a round. None where no round has both."""
+    pairs = ((a.get(key), b.get(their_key or key)) for a, b in zip(ours, theirs))
+    return median(a / b for a, b in pairs if a is not None and b)
 
 
 def interleaved(rounds, variants):

@@ -30,12 +30,11 @@ def main():
                    ["echo, two hubs", f"{middle('two', 'echo'):.0f}"]])
     print()
     verdicts = harness.Verdicts()
-    # Of the ratios, not of the times: what slows the machine for a while slows both sides of a round.
     verdicts.at_most("wake of a hub that sleeps, of a bare one",
-                     harness.median(run["sleeping"] / run["bare"] for run in runs["wake"]), 1.1)
+                     harness.median_ratio(runs["wake"], runs["wake"], "sleeping", "bare"), 1.1)
     verdicts.at_most("wake of a hub that polls, us", middle("wake", "polling") / 1000, 0.5)
     verdicts.at_least("echo, two hubs against one",
-                      harness.median(two["echo"] / one["echo"] for one, two in zip(runs["one"], runs["two"])), 1.7)
+                      harness.median_ratio(runs["two"], runs["one"], "echo"), 1.7)
     return verdicts.exit_status(args.check)
 
 

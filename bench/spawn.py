@@ -44,8 +44,7 @@ def main():
     print()
     for work, runs, weft in sums:
         if "Go" in runs and work != "sleepers":
-            # Of the ratios, not of the times: what slows the machine for a while slows both sides of a round.
-            of_go = harness.median(ours["cpu"] / theirs["cpu"] for ours, theirs in zip(runs["weft"], runs["Go"]))
+            of_go = harness.median_ratio(runs["weft"], runs["Go"], "cpu")
             verdicts.at_most(f"{work}, CPU time, of Go's", of_go, 0.25 if work == "join" else 1)
         if work == "skynet":
             verdicts.at_most("skynet, MB", weft["bytes"] / 1e6, 400)

@@ -15,8 +15,7 @@ def main():
     program = harness.binaries(args.build) / "switch_bench"
     runs = [harness.google_benchmark([program], args.seconds) for _ in range(args.rounds)]
     found = {name: harness.median(run[name] for run in runs) for name in runs[0]}
-    # Of the ratios, not of the times: what slows the machine for a while slows both sides of a round.
-    ratios = {name: harness.median(run[name] / run["jump_fcontext"] for run in runs) for name in found}
+    ratios = {name: harness.median_ratio(runs, runs, name, "jump_fcontext") for name in found}
     harness.table([["ns", "each", "of a jump"]] +
                   [[name, f"{value:.2f}", f"{ratios[name]:.2f}x"] for name, value in found.items()])
     verdicts = harness.Verdicts()
