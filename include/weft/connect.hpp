@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -40,8 +41,10 @@ class connect_error : public std::system_error {
   connect_error(std::error_code code, std::vector<connect_failure> failures);
   ~connect_error() override;
   const std::vector<connect_failure>& failures() const noexcept { return failures_; }
+  const char* what() const noexcept override { return text_.c_str(); }
 
  private:
+  std::string text_;
   std::vector<connect_failure> failures_;
 };
 

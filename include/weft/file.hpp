@@ -42,7 +42,8 @@ namespace weft {
 /// Lifetime  Buffers and paths are borrowed for the call. Destruction closes it.
 /// Cost      By io_uring one system call, and no switch when the data are in the page cache; by threads two wakes more. See
 ///           `offload`.
-/// Errors    std::system_error, or the std::error_code& of the twin: the system's, or io_errc. On a closed file EBADF.
+/// Errors    std::system_error, or the std::error_code& of the twin: the system's, or io_errc. On a closed file EBADF; for an
+///           offset that no file has (2^63 and above) EINVAL.
 class file {
  public:
   /// Closed.

@@ -31,13 +31,17 @@ class hub;
 ///           notify) runs in the next `run_once`: therefore before each sleep.
 /// Cancel    Cancellation points.
 /// Threads   For the thread that made it, whose hub it drives.
-/// Lifetime  The descriptor is the hub's: never close or read it. In a fork's child make another driver.
+/// Lifetime  While one lives no deadlock is reported: the other loop may wake whoever waits. Destroyed by its own thread, or in a
+///           fork's child. The descriptor is the hub's: never close or read it. In a fork's child make another driver.
 /// Cost      `run_once`: one look at the kernel when nothing is ready. A timer_watcher or stat_watcher in the process makes the other
 ///           loop wake every 10 ms, since libev does not tell when they are due.
 class hub_driver {
  public:
   /// @throws std::system_error  the thread had no hub, and the kernel gives no descriptors or memory for one
   hub_driver();
+  hub_driver(const hub_driver&) = delete;
+  hub_driver& operator=(const hub_driver&) = delete;
+  ~hub_driver();
 
   /// Readable when the hub has something to do. For waiting only.
   int native_handle() const noexcept;

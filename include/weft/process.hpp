@@ -100,7 +100,7 @@ struct completed_process : process_output {
 class process {
  public:
   /// Starts @p command's first word with all of them as its arguments.
-  /// @throws std::system_error  the program cannot be started: ENOENT, EACCES, and for what there is no memory, descriptor or
+  /// @throws std::system_error  (of the system category, as all of this class) the program cannot be started: ENOENT, EACCES, and for what there is no memory, descriptor or
   ///         process left; EINVAL for no command, a word with a zero byte, or `descriptors` below 3
   explicit process(const std::vector<std::string>& command, const process_options& options = {});
   process(process&& other) noexcept;

@@ -29,12 +29,14 @@ class readiness {
  private:
   struct asked;
   void ask() const noexcept;
+  void pin() const noexcept;
+  void pin_after_fork() const noexcept;
 
   int fd_;
   way way_;
   // The descriptor's watch and our place in its list, in memory that the layer below knows.
   alignas(void*) mutable unsigned char place_[64];
-  subscription_list watchers_;
+  mutable subscription_list watchers_;
 };
 
 }  // namespace detail
@@ -51,7 +53,7 @@ class readiness {
 /// Order     With several that wait for a descriptor an event is for every `readable` and one of the plain waiters.
 /// Threads   As every waitable: its members are safe from fibers and threads, at once.
 /// Lifetime  The descriptor may be closed meanwhile, by `weft::close`: this is ready then, and the next call on it fails.
-///           Destroying this while somebody waits for it aborts.
+///           Destroying this while somebody waits for it aborts. In a fork's child nobody waits for it, and it can be used on.
 /// Cost      To make and destroy one, a short lock each; `ready` is one poll(2).
 class readable : public detail::readiness {
  public:

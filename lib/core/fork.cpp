@@ -14,6 +14,9 @@
 #include "core/local_hub.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
+#include "weft/detail/forks.hpp"
+
+std::uint32_t weft_forks = 0;
 
 namespace weft::core {
 
@@ -25,7 +28,7 @@ constinit fork_hook** last = &first;
 constinit bool expected = false;
 
 // The calling fiber, on a hub that has nothing of the parent's. The parent's hubs stay in memory, untouched by anybody:
-// what still names their fibers (a mutex's queue, a joiner) wakes nobody.
+// what still names their fibers (a joiner) wakes nobody.
 void move_to_fresh_hub(fiber& survivor) noexcept {
   forget_after_fork();
   hub* const h = make_hub();
@@ -40,6 +43,7 @@ void move_to_fresh_hub(fiber& survivor) noexcept {
 }
 
 void in_child() {
+  ++weft_forks;
   // Descriptors that are given back here must not be the new hub's: so first.
   for (fork_hook* h = first; h != nullptr; h = h->next) h->child();
   // Under the patch the system call itself has seen to the hubs, and to none but the program's threads are left.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "weft/this_fiber.hpp"
 
+#include "base/clock.hpp"
 #include "core/local_hub.hpp"
 #include "core/scheduler.hpp"
 
@@ -8,6 +9,10 @@ namespace weft::this_fiber {
 
 void sleep_until(deadline by) {
   core::local_hub();
+  if (by.ns() <= base::monotonic_ns()) {
+    core::yield_and_poll();
+    return interruption_point();
+  }
   const int ended = core::park_cancellable(core::prepare_park(), by.ns(), core::wait_kind::sleep, nullptr);
   if (ended == core::cancelled_wait) throw_cancelled();
 }

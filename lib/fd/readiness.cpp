@@ -4,7 +4,9 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <system_error>
@@ -14,14 +16,16 @@
 #include "fd/poll_now.hpp"
 #include "fd/table.hpp"
 #include "fd/watch.hpp"
+#include "weft/detail/forks.hpp"
 
 namespace weft::detail {
 
 /// Our place among those that wait for the descriptor. An event takes it out; it is put in again when somebody has looked
 /// and the descriptor was not ready after all: so an event that nobody sees to does not come over and over.
 struct readiness::asked : fd::waiter {
-  fd::watch* of = nullptr;  // null: the number was nobody's
-  readiness* owner = nullptr;
+  std::uint32_t forks = weft_forks;  // of the process that `of` belongs to
+  fd::watch* of = nullptr;           // null: the number was nobody's
+  const readiness* owner = nullptr;
 
   static asked& at(const readiness& r) noexcept { return *std::launder(reinterpret_cast<asked*>(r.place_)); }
 };
@@ -29,19 +33,30 @@ struct readiness::asked : fd::waiter {
 readiness::readiness(int fd, way which) : fd_(fd), way_(which) {
   static_assert(sizeof(asked) <= sizeof place_ && alignof(asked) <= alignof(void*));
   core::local_hub();
-  fd::watch* const w = fd::pin(fd);
-  if (w == nullptr && fd::is_open(fd)) {
+  pin();
+  if (asked::at(*this).of == nullptr && fd::is_open(fd)) {
     throw std::system_error(ENOMEM, std::generic_category(), "weft: waiting for a descriptor");
   }
+}
+
+void readiness::pin() const noexcept {
   auto* const place = new (place_) asked;
-  place->of = w;
+  place->of = fd::pin(fd_);
   place->owner = this;
   place->exclusive = false;
   place->told = [](fd::waiter& me) noexcept { static_cast<asked&>(me).owner->watchers_.notify(); };
 }
 
+// The watch was the parent's, and so are those who wait.
+void readiness::pin_after_fork() const noexcept {
+  if (asked::at(*this).forks == weft_forks) return;
+  std::construct_at(&watchers_);
+  pin();
+}
+
 readiness::~readiness() {
   asked& place = asked::at(*this);
+  if (place.forks != weft_forks) return;
   if (!watchers_.empty()) {
     base::message text;
     text << "the readiness of descriptor " << fd_ << " is destroyed while somebody waits for it";
@@ -54,6 +69,7 @@ readiness::~readiness() {
 }
 
 bool readiness::ready() const noexcept {
+  pin_after_fork();
   const asked& place = asked::at(*this);
   const int number = place.of == nullptr ? -1 : fd::fd_of(*place.of);
   if (number < 0) return true;  // closed: a system call will tell
@@ -72,6 +88,7 @@ void readiness::ask() const noexcept {
 }
 
 void readiness::add_waiter(subscription& s) noexcept {
+  pin_after_fork();
   if (fd::watch* const w = asked::at(*this).of) {
     const std::lock_guard guard(w->lock);
     watchers_.add(s);

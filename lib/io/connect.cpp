@@ -143,18 +143,20 @@ std::vector<address> interleaved(const std::vector<address>& sorted, const std::
   return mixed;
 }
 
-std::string list_of(const std::vector<connect_failure>& failures) {
+// The code's own message only if it is none of the failures': the race is late, or there was nobody to run it.
+std::string text_of(const std::error_code& code, const std::vector<connect_failure>& failures) {
   std::string text = "weft: connect";
   for (const connect_failure& f : failures) {
     text += (&f == failures.data() ? ": " : ", ") + f.to.to_string() + ": " + f.error.message();
   }
+  if (failures.empty() || failures.front().error != code) text += ": " + code.message();
   return text;
 }
 
 }  // namespace
 
 connect_error::connect_error(std::error_code code, std::vector<connect_failure> failures)
-    : std::system_error(code, list_of(failures)), failures_(std::move(failures)) {}
+    : std::system_error(code), text_(text_of(code, failures)), failures_(std::move(failures)) {}
 connect_error::~connect_error() = default;
 
 stream_socket connect(std::span<const address> to, const connect_options& options, deadline by) {

@@ -88,8 +88,8 @@ void mutex::unlock_slowly(owner_id self) {
       word_.store(reinterpret_cast<owner_id>(node->slot) | (waiters_.empty() ? 0 : waiting), std::memory_order_release);
       break;
     }
-    // Those who waited have given up meanwhile.
-    seen = word_.load(std::memory_order_relaxed);
+    // Those who waited have given up meanwhile, or live in the parent of a fork.
+    seen = word_.fetch_and(~waiting, std::memory_order_relaxed) & ~waiting;
   }
   unpark(next);
 }

@@ -65,7 +65,8 @@ void shared_mutex::unlock_slowly() noexcept {
     if (state_.compare_exchange_strong(seen, 0, std::memory_order_release, std::memory_order_relaxed)) return;
     lock_.lock();
     if (!waiters_.empty()) return hand_over(0);
-    // Those who waited have given up meanwhile.
+    // Those who waited have given up meanwhile, or live in the parent of a fork.
+    state_.fetch_and(~waiting, std::memory_order_relaxed);
     lock_.unlock();
     seen = writing;
   }
@@ -82,8 +83,8 @@ void shared_mutex::unlock_shared_slowly() {
     }
     lock_.lock();
     if (!waiters_.empty()) return hand_over((state_.load(std::memory_order_relaxed) & ~waiting) - reader);
+    seen = state_.fetch_and(~waiting, std::memory_order_relaxed) & ~waiting;
     lock_.unlock();
-    seen = state_.load(std::memory_order_relaxed);
   }
 }
 

@@ -145,6 +145,16 @@ TEST_F(waiting, a_deadline_that_has_passed_means_look) {
   EXPECT_EQ(wait_ready(pairs[1][0], POLLIN, deadline::from_ns(0)), 0);
 }
 
+TEST_F(waiting, a_sleep_until_a_point_that_has_passed_looks_at_descriptors) {
+  bool told = false;
+  const fiber reader = spawn([&] { told = wait_readable(pairs[0][0]); });
+  this_fiber::yield();
+  ASSERT_EQ(write(pairs[0][1], "x", 1), 1);
+  for (int i = 0; i < 2; ++i) this_fiber::sleep_for(0s);  // one to see it, one to let the reader run
+  EXPECT_TRUE(told);
+  EXPECT_TRUE(reader.join(10s));
+}
+
 TEST_F(waiting, a_close_wakes_who_waits) {
   short seen = 0;
   const fiber f = spawn([&] { seen = wait_ready(pairs[0][0], POLLIN); });

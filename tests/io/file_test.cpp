@@ -6,11 +6,15 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include "base/message.hpp"
+#include "core/dump.hpp"
+#include "core/local_hub.hpp"
 #include "io/file_ring.hpp"
 #include "tests/io/support.hpp"
 #include "weft/fiber.hpp"
@@ -193,6 +197,22 @@ TEST_P(files, others_run_while_one_waits) {
   const task<file> opening = spawn([&] { return file::open(name); });
   open_other_end(name, false);
   EXPECT_TRUE(opening.get().is_open());
+}
+
+TEST_P(files, a_wait_for_one_is_no_deadlock) {
+  const std::string name = fifo();
+  bool over = false;
+  const fiber opening = spawn([&] {
+    file::open(name);
+    over = true;
+  });
+  test::settle();
+  base::open_messages(path().c_str());
+  core::report_deadlock(core::local_hub());
+  base::open_messages(nullptr);
+  EXPECT_EQ(std::filesystem::file_size(path()), 0U);
+  open_other_end(name, over);
+  EXPECT_TRUE(opening.join(60s));
 }
 
 TEST_P(files, a_deadline_takes_back_what_has_not_been_done) {

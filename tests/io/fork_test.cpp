@@ -8,15 +8,23 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
+#include "weft/channel.hpp"
 #include "weft/detail/cancel_record.hpp"
 #include "weft/fiber.hpp"
 #include "weft/io.hpp"
+#include "weft/mutex.hpp"
+#include "weft/readiness.hpp"
+#include "weft/semaphore.hpp"
+#include "weft/shared_mutex.hpp"
+#include "weft/task.hpp"
+#include "weft/wait.hpp"
 
 namespace weft {
 namespace {
@@ -121,6 +129,79 @@ TEST(forking, a_descriptor_that_the_parent_waits_for_can_be_waited_for) {
             3);
   EXPECT_TRUE(waiting.join());
   EXPECT_EQ(woken, 1);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+// Whoever waits for something in the parent does not get it in the child.
+TEST(forking, what_fibers_of_the_parent_wait_for_is_not_handed_over_to_them_in_the_child) {
+  mutex m;
+  shared_mutex shared, read;
+  counting_semaphore<> units(0);
+  channel<int> values(1);
+  m.lock();
+  shared.lock();
+  read.lock_shared();
+  std::vector<task<>> waiting;
+  waiting.push_back(spawn([&] { const std::lock_guard guard(m); }));
+  waiting.push_back(spawn([&] { const std::lock_guard guard(shared); }));
+  waiting.push_back(spawn([&] { const std::lock_guard guard(read); }));
+  waiting.push_back(spawn([&] { units.acquire(); }));
+  waiting.push_back(spawn([&] { EXPECT_EQ(values.receive(), 7); }));
+  for (int i = 0; i < 4; ++i) this_fiber::yield();
+  const auto go_on = [&] {
+    m.unlock();
+    shared.unlock();
+    read.unlock_shared();
+    units.release();
+    return values.send(7, 1s);
+  };
+  EXPECT_EQ(in_child([&] {
+              if (!go_on()) return 1;
+              for (int i = 0; i < 2; ++i) {  // the second time as any other
+                int done = 0;
+                spawn([&] {
+                  if (m.try_lock_for(1s)) ++done, m.unlock();
+                  if (shared.try_lock_for(1s)) ++done, shared.unlock();
+                  if (read.try_lock_for(1s)) ++done, read.unlock();
+                }).join();
+                if (done != 3) return 2;
+              }
+              if (!units.acquire(1s)) return 3;
+              return values.receive(1s) == 7 ? 0 : 4;
+            }),
+            0);
+  EXPECT_TRUE(go_on());
+  for (task<>& t : waiting) EXPECT_TRUE(t.join(10s));
+}
+
+TEST(forking, what_is_waited_for_as_readiness_is_so_in_the_child_too) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const auto write_one = [&] { EXPECT_EQ(write(ends[1], "x", 1), 1); };
+  {
+    readable in(ends[0]);
+    const waitable_ref all[] = {in};
+    const fiber waiting = spawn([&] { EXPECT_EQ(wait(all).size(), 1U); });
+    this_fiber::yield();
+    EXPECT_EQ(in_child([&] {
+                if (in.ready()) return 1;
+                const fiber writer = spawn(write_one);
+                if (wait(all, deadline(10s)).size() != 1) return 2;
+                char taken;
+                if (read(ends[0], &taken, 1) != 1) return 3;
+                return in.ready() ? 4 : 0;
+              }),
+              0);
+    // The other one is only destroyed there.
+    EXPECT_EQ(in_child([&] {
+                in.~readable();
+                return wait_readable(ends[0], 0s) ? 1 : 0;
+              }),
+              0);
+    write_one();
+    EXPECT_TRUE(waiting.join(10s));
+  }
   close(ends[0]);
   close(ends[1]);
 }

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/tls/support.hpp"
+#include "weft/run.hpp"
 
 namespace weft {
 namespace {
@@ -95,6 +96,23 @@ TEST_F(tls_line, an_answer_that_cannot_be_sent_does_not_stop_the_reader) {
   EXPECT_FALSE(stuck.ready());
   EXPECT_EQ(read_exactly(s, much.size()), much);
   stuck.get();
+}
+
+// A fiber sends what a reader cannot; the next reader has another one do it if a run has ended that one.
+TEST_F(tls_line, answers_go_out_also_after_a_run_that_did_not_wait_for_it) {
+  connect();
+  const std::string much = bytes(4'000'000, 8);
+  std::size_t sent = 0;
+  const auto answer_on_a_full_line = [&] {
+    std::error_code ec;
+    sent += c.write_all(const_buffer(much) + sent, ec, 1ms);
+    ASSERT_EQ(ec, io_errc::timed_out);
+    begin(s, [](SSL* ssl) { return SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED); });
+    EXPECT_EQ(read_exactly(c, 1), "!");
+  };
+  weft::run({.hubs = 1}, answer_on_a_full_line);
+  answer_on_a_full_line();
+  EXPECT_EQ(read_exactly(s, sent), much.substr(0, sent)) << "the last record was left to the fiber, too";
 }
 
 TEST_F(tls_line, several_places_are_one_record) {
