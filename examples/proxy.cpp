@@ -22,8 +22,7 @@ constexpr auto patience = 30s;
 
 // One direction, until its end or until one of both fails.
 void pour(weft::stream_socket& from, weft::stream_socket& to) {
-  std::vector<char> room(16 * 1024);
-  while (const std::size_t n = from.read_some(room)) to.write_all({room.data(), n});
+  weft::splicer().splice_all(from, to);
   to.shutdown();
 }
 

@@ -9,6 +9,8 @@
 
 namespace weft {
 
+class splicer;
+
 namespace detail {
 /// What both ends have in common.
 class pipe_end {
@@ -33,6 +35,7 @@ class pipe_end {
   descriptor handle;
 
  private:
+  friend class weft::splicer;
   void restore() noexcept;
   bool blocking_before_ = false;
 };

@@ -10,6 +10,8 @@
 
 namespace weft {
 
+class splicer;
+
 /// What all sockets have in common: an open descriptor, its addresses and options. Made as one of `stream_socket`,
 /// `datagram_socket` and `listener`; a default-made one is closed.
 ///
@@ -86,6 +88,7 @@ class socket_base {
   mutable detail::descriptor handle;
 
  private:
+  friend class splicer;
   void set_raw(int level, int name, const void* value, unsigned size, std::error_code& ec) noexcept;
   void get_raw(int level, int name, void* value, unsigned size, std::error_code& ec) const noexcept;
 };

@@ -67,6 +67,7 @@
 #include "weft/signal.hpp"
 #include "weft/socket_base.hpp"
 #include "weft/socket_option.hpp"
+#include "weft/splicer.hpp"
 #include "weft/std_future.hpp"
 #include "weft/stream.hpp"
 #include "weft/stream_server.hpp"
