@@ -18,6 +18,7 @@
 #include "weft/detail/stage.hpp"
 #include "weft/detail/stream_fibers.hpp"
 #include "weft/detail/stream_flow.hpp"
+#include "weft/detail/stream_groups.hpp"
 #include "weft/detail/stream_time.hpp"
 #include "weft/detail/taking_iterator.hpp"
 
@@ -66,12 +67,12 @@ class stream_run {
 ///                      .collect();
 ///
 /// The consumer pulls each value through all stages, in its own fiber; the stages that do several things at once (merge,
-/// prefetch, map_unordered, flat_map of several) run fibers of their own, which end with the run. So nothing runs ahead of
+/// prefetch, group_by, map_unordered, flat_map of several) run fibers of their own, which end with the run. So nothing runs ahead of
 /// its consumer by more than the capacity that a stage was given: back-pressure needs no further word.
 ///
 /// Blocking  A consumer suspends while no value is there. A stage's function may wait.
 /// Order     Values keep their order, but where several sources run at once.
-/// Timeout   The stages that know time (debounce, throttle, sample, timeout, buffer) read the clock when they are pulled.
+/// Timeout   The stages that know time (debounce, throttle, sample, timeout, buffer, window) read the clock when they are pulled.
 /// Cancel    A consumer that is cancelled, or that stops early (`take`, `first`, leaving a loop), ends the run: the fibers
 ///           of its stages are cancelled and have ended when it goes on.
 /// Errors    An exception of a source or of a stage's function travels to the consumer, through `retry` and `on_error`, and
@@ -116,11 +117,7 @@ class stream {
   template <std::predicate<const T&> F>
   stream filter(F keep) const {
     return then<T>([keep = std::move(keep)](auto& from, none&, std::optional<T>& out, deadline by) mutable {
-      for (;;) {
-        const detail::pulled got = from.pull(out, by);
-        if (got != detail::pulled::value || std::invoke(keep, std::as_const(*out))) return got;
-        out.reset();
-      }
+      return detail::pull_kept(from, out, by, [&](const T& value) { return std::invoke(keep, value); });
     });
   }
 
@@ -199,10 +196,7 @@ class stream {
   stream skip(std::size_t count) const {
     return then<T>(
         [](auto& from, std::size_t& left, std::optional<T>& out, deadline by) {
-          for (;; --left, out.reset()) {
-            const detail::pulled got = from.pull(out, by);
-            if (got != detail::pulled::value || left == 0) return got;
-          }
+          return detail::pull_kept(from, out, by, [&](const T&) { return left == 0 || left-- == 0; });
         },
         count);
   }
@@ -212,12 +206,10 @@ class stream {
   stream skip_while(F drop) const {
     return then<T>(
         [drop = std::move(drop)](auto& from, bool& begun, std::optional<T>& out, deadline by) mutable {
-          for (;; out.reset()) {
-            const detail::pulled got = from.pull(out, by);
-            if (got != detail::pulled::value || begun) return got;
-            begun = !std::invoke(drop, std::as_const(*out));
-            if (begun) return got;
-          }
+          return detail::pull_kept(from, out, by, [&](const T& value) {
+            begun = begun || !std::invoke(drop, value);
+            return begun;
+          });
         },
         false);
   }
@@ -226,10 +218,7 @@ class stream {
   stream distinct() const {
     return then<T>(
         [](auto& from, std::unordered_set<T>& known, std::optional<T>& out, deadline by) {
-          for (;; out.reset()) {
-            const detail::pulled got = from.pull(out, by);
-            if (got != detail::pulled::value || known.insert(*out).second) return got;
-          }
+          return detail::pull_kept(from, out, by, [&](const T& value) { return known.insert(value).second; });
         },
         std::unordered_set<T>());
   }
@@ -238,14 +227,12 @@ class stream {
   stream distinct_until_changed() const requires std::equality_comparable<T> {
     return then<T>(
         [](auto& from, std::optional<T>& last, std::optional<T>& out, deadline by) {
-          for (;; out.reset()) {
-            const detail::pulled got = from.pull(out, by);
-            if (got != detail::pulled::value) return got;
-            if (last.has_value() && *last == *out) continue;
+          return detail::pull_kept(from, out, by, [&](const T& value) {
+            if (last.has_value() && *last == value) return false;
             last.reset();
-            last.emplace(*out);
-            return got;
-          }
+            last.emplace(value);
+            return true;
+          });
         },
         std::optional<T>());
   }
@@ -260,8 +247,22 @@ class stream {
   }
 
   /// The values in streams of @p count, to be consumed one after the other while they come; what is left of one is skipped
-  /// when the next is asked for.
-  stream<stream> window(std::size_t count) const { return detail::window(*this, count); }
+  /// when the next is asked for. With @p span one ends, too, once so much time has passed since its first value came.
+  stream<stream> window(std::size_t count, deadline::clock::duration span = deadline::clock::duration::max()) const {
+    return detail::window(*this, count, span);
+  }
+
+  /// The values in streams of those that have the same @p key (a function of a value; what it gives has a std::hash and ==):
+  /// a pair of key and stream with the first value of each. They are to be consumed side by side, each once: while nobody
+  /// takes a value, its group's or the next group, all wait, but for @p ahead values of each group and as many groups. What
+  /// comes for a group that has been let go of is dropped.
+  ///
+  ///     words.group_by([](const std::string& w) { return w.size(); })
+  ///         .map_unordered([](auto group) { return std::pair(group.first, group.second.count()); }, 100)
+  template <std::invocable<const T&> F>
+  auto group_by(F key, std::size_t ahead = 0) const {
+    return detail::group_by(*this, std::move(key), ahead);
+  }
 
   /// All values of this stream, then those of @p next.
   stream concat(stream next) const { return detail::concat(*this, std::move(next)); }
@@ -285,6 +286,13 @@ class stream {
   template <class U>
   stream<std::pair<T, U>> combine_latest(stream<U> other) const {
     return detail::combine_latest(*this, std::move(other));
+  }
+
+  /// For each value of this one a pair of it and the last one of @p other; those before the first of @p other are dropped.
+  /// Ends when this one ends.
+  template <class U>
+  stream<std::pair<T, U>> with_latest_from(stream<U> other) const {
+    return detail::with_latest_from(*this, std::move(other));
   }
 
   /// The same values; what comes before runs in a fiber of its own and up to @p count values ahead.

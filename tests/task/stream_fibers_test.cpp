@@ -18,6 +18,7 @@
 #include "weft/channel.hpp"
 #include "weft/event.hpp"
 #include "weft/fiber.hpp"
+#include "weft/no_limit.hpp"
 #include "weft/run.hpp"
 #include "weft/stream.hpp"
 #include "weft/streams.hpp"
@@ -155,6 +156,106 @@ TEST(stream_fibers, combine_latest) {
   EXPECT_TRUE(run.ended());
 }
 
+TEST(stream_fibers, with_latest_from) {
+  EXPECT_EQ(numbers(3).with_latest_from(numbers(2)).collect(), (vector<std::pair<int, int>>{{1, 2}, {2, 2}, {3, 2}}));
+  channel<int> values(0), others(0);
+  auto run = streams::from(values).with_latest_from(streams::from(others)).open();
+  EXPECT_TRUE(values.send(1));
+  EXPECT_EQ(run.next(0s), std::nullopt) << "the other has none yet";
+  EXPECT_TRUE(others.send(10));
+  EXPECT_EQ(run.next(0s), std::nullopt) << "the other's values are for the next ones of this";
+  EXPECT_TRUE(values.send(2));
+  EXPECT_EQ(run.next(), (std::pair{2, 10}));
+  others.close();
+  EXPECT_TRUE(values.send(3));
+  EXPECT_EQ(run.next(), (std::pair{3, 10})) << "its end changes nothing";
+  values.close();
+  EXPECT_EQ(run.next(), std::nullopt);
+  EXPECT_TRUE(run.ended());
+
+  channel<int> quiet(0);
+  EXPECT_EQ(numbers(1).with_latest_from(streams::from(quiet)).count(), 0U);
+  EXPECT_FALSE(quiet.try_send(1)) << "it was stopped with the first";
+  const auto broken = streams::never<int>().with_latest_from(failing(1, std::make_shared<int>(1)));
+  EXPECT_THROW((void)broken.collect(), std::runtime_error);
+}
+
+TEST(stream_fibers, group_by) {
+  using sum = std::pair<bool, int>;
+  const auto summed = [](const std::pair<bool, stream<int>>& g) {
+    return sum(g.first, g.second.fold(0, std::plus<>()));
+  };
+  const auto is_odd = [](int i) { return i % 2 != 0; };
+  for (const std::size_t ahead : {std::size_t{0}, std::size_t{3}}) {
+    auto sums = numbers(10).group_by(is_odd, ahead).map_unordered(summed, 2).collect();
+    std::sort(sums.begin(), sums.end());
+    EXPECT_EQ(sums, (vector<sum>{{false, 30}, {true, 25}}));
+  }
+  // With room for all of them they may be read one after the other.
+  EXPECT_EQ(numbers(4).group_by(is_odd, unbounded).map(summed).collect(), (vector<sum>{{true, 4}, {false, 6}}));
+}
+
+TEST(stream_fibers, a_group_that_nobody_wants_holds_up_nobody) {
+  auto run = numbers(6).group_by([](int i) { return i % 3; }).open();
+  (void)run.next();  // of 1 and 4
+  const auto of_two = run.next();
+  EXPECT_EQ(of_two->first, 2);
+  EXPECT_EQ(of_two->second.first(), 2);
+  const auto of_none = run.next();
+  EXPECT_EQ(of_none->first, 0);
+  const fiber reader = spawn([&] { EXPECT_EQ(of_none->second.collect(), (vector{3, 6})); });
+  EXPECT_EQ(of_two->second.collect(), (vector{5}));
+  EXPECT_TRUE(reader.join(10s));
+  EXPECT_FALSE(run.next().has_value());
+  EXPECT_EQ(of_two->second.collect(), vector<int>()) << "it is over";
+}
+
+TEST(stream_fibers, groups_fail_with_their_source_and_end_with_their_run) {
+  const auto same_group = [](int) { return 0; };
+  auto run = failing(2, std::make_shared<int>(1)).group_by(same_group, 2).open();
+  const auto group = run.next();
+  auto values = group->second.open();
+  EXPECT_EQ(values.next(), 1);
+  EXPECT_EQ(values.next(), 2);
+  EXPECT_THROW((void)values.next(), std::runtime_error);
+  EXPECT_THROW((void)run.next(), std::runtime_error);
+
+  std::optional<stream<int>> left;
+  {
+    auto endless = streams::generate([] { return std::optional(7); }).group_by(same_group).open();
+    left = endless.next()->second;
+    EXPECT_EQ(left->first(), 7);
+  }
+  left->count();  // what had come, and no more
+}
+
+// Over a source that never waits.
+TEST(stream_fibers, stages_that_drop_all_values_can_be_cancelled_and_are_late_in_time) {
+  using recipe = std::function<stream<int>(const stream<int>&)>;
+  const recipe all[] = {
+      [](auto& s) { return s.filter([](int) { return false; }); },
+      [](auto& s) { return s.skip(no_limit); },
+      [](auto& s) { return s.skip_while([](int) { return true; }); },
+      [](auto& s) { return s.distinct().skip(1); },
+      [](auto& s) { return s.distinct_until_changed().skip(1); },
+      [](auto& s) { return s.debounce(1h); },
+      [](auto& s) { return s.throttle(1h).skip(1); },
+      [](auto& s) { return s.sample(1h); },
+      [](auto& s) { return s.window(no_limit).skip(1).flat_map([](const stream<int>& w) { return w; }); },
+      [](auto& s) { return s.with_latest_from(streams::never<int>()).map([](const auto& p) { return p.first; }); },
+      [](auto& s) { return s.group_by([](int) { return 0; }).map([](const auto& g) { return g.first; }).skip(1); },
+  };
+  const stream<int> endless = streams::generate([] { return std::optional(1); });
+  for (const recipe& make : all) {
+    auto run = make(endless).open();
+    EXPECT_EQ(run.next(1ms), std::nullopt) << &make - all;
+    EXPECT_FALSE(run.ended()) << &make - all;
+    const fiber consumer = spawn([&] { (void)make(endless).count(); });
+    settle();
+    EXPECT_TRUE(consumer.kill(10s)) << &make - all;
+  }
+}
+
 // A value that notices when it changes while another thread copies it.
 class fragile {
  public:
@@ -245,6 +346,9 @@ TEST(stream_fibers, every_stage_can_be_cancelled) {
       [](auto& s) { return s.merge(streams::never<int>()); },
       [](auto& s) { return numbers(5).zip(s).map([](const auto& p) { return p.second; }); },
       [](auto& s) { return s.combine_latest(s).map([](const auto& p) { return p.second; }); },
+      [](auto& s) { return s.with_latest_from(s).map([](const auto& p) { return p.second; }); },
+      [](auto& s) { return s.group_by([](int i) { return i; }).flat_map([](const auto& g) { return g.second; }, 2); },
+      [](auto& s) { return s.window(2, 1h).flat_map([](const stream<int>& w) { return w; }); },
       [](auto& s) { return s.prefetch(2); },
       [&](auto& s) { return s.map_unordered(same, 2); },
       [&](auto& s) { return s.flat_map(inner, 2); },

@@ -271,6 +271,22 @@ TEST(stream, window_makes_streams) {
   EXPECT_FALSE(run.next().has_value());
 }
 
+TEST(stream, window_ends_at_its_time) {
+  channel<int> c(8);
+  auto run = streams::from(c).window(3, 1ms).open();
+  EXPECT_TRUE(c.send(1));
+  const stream<int> first = *run.next();
+  EXPECT_EQ(first.collect(), (vector{1})) << "nothing more came in time";
+  EXPECT_EQ(run.next(0s), std::nullopt) << "no window without a value";
+  for (int i : {2, 3, 4, 5}) EXPECT_TRUE(c.send(i));
+  c.close();
+  const stream<int> second = *run.next();
+  this_fiber::sleep_for(2ms);
+  EXPECT_EQ(second.collect(), (vector{2})) << "what comes later is the next one's";
+  EXPECT_EQ(run.next()->take(1).collect(), (vector{3}));
+  EXPECT_EQ(run.next()->collect().size() + run.next().has_value(), 1U) << "4 and 5 came in the time of 3, or after it";
+}
+
 TEST(stream, repeat_begins_anew_at_the_end) {
   EXPECT_EQ(numbers(2).repeat(2).collect(), (vector{1, 2, 1, 2, 1, 2}));
   EXPECT_EQ(numbers(2).repeat(0).collect(), (vector{1, 2}));

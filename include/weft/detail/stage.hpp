@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "weft/deadline.hpp"
+#include "weft/this_fiber.hpp"
 
 namespace weft {
 
@@ -85,6 +86,32 @@ class upstream {
 inline deadline earlier(deadline a, deadline b) noexcept { return a < b ? a : b; }
 inline bool has_passed(deadline point) noexcept {
   return !point.is_never() && deadline(deadline::clock::duration(0)) >= point;
+}
+
+/// For a stage that drops values: over a source that never waits its pull would be no cancellation point, and never late.
+class drops {
+ public:
+  /// To be called behind each value that is dropped. A cancellation point now and then. @return whether @p by has passed
+  bool make_late(deadline by) {
+    if (++count_ % in_a_row != 0) return false;
+    this_fiber::yield();
+    return has_passed(by);
+  }
+
+ private:
+  static constexpr unsigned in_a_row = 64;
+  unsigned count_ = 0;
+};
+
+/// Pulls the next value for which @p keep, a predicate of a const T&, says true; drops those before.
+template <class T, class F>
+pulled pull_kept(upstream<T>& from, std::optional<T>& out, deadline by, F&& keep) {
+  for (drops dropped;;) {
+    const pulled got = from.pull(out, by);
+    if (got != pulled::value || keep(std::as_const(*out))) return got;
+    out.reset();
+    if (dropped.make_late(by)) return pulled::late;
+  }
 }
 
 }  // namespace detail

@@ -48,17 +48,18 @@ class pump {
   }
 
   /// Runs @p body in a fiber; it sends with `send`.
+  /// @param counts  the consumer waits for its end
   template <class F>
-  void start(F body) {
-    ++running_;
-    fibers_.push_back(spawn([this, run = std::move(body)]() mutable {
+  void start(F body, bool counts = true) {
+    if (counts) ++running_;
+    fibers_.push_back(spawn([this, run = std::move(body), counts]() mutable {
       try {
         or_fail(run);
       } catch (const cancelled&) {
         items_.close();  // in case that it was not the end of this pump
         throw;
       }
-      (void)items_.send(item{});
+      if (counts) (void)items_.send(item{});
     }));
   }
 
@@ -248,6 +249,44 @@ stream<std::pair<T, U>> combine_latest(stream<T> left, stream<U> right) {
       };
       follow(left, &state::left);
       follow(right, &state::right);
+    });
+  });
+}
+
+template <class T, class U>
+stream<std::pair<T, U>> with_latest_from(stream<T> source, stream<U> other) {
+  using both = std::pair<T, U>;
+  struct state {
+    mutex turn;
+    std::optional<U> last;
+  };
+  return stream_of<both>([source = std::move(source), other = std::move(other)] {
+    return pump_run<both>(0, [&](pump<both>& values) {
+      const auto shared = std::make_shared<state>();
+      const auto follow = [shared, other] {
+        upstream<U> run(other.begin_run());
+        for (std::optional<U> value; run.pull(value, deadline::never()) == pulled::value; value.reset()) {
+          const std::lock_guard turn(shared->turn);
+          shared->last.swap(value);
+        }
+      };
+      values.start(follow, /*counts=*/false);  // first: what it has at once comes with the first value
+      values.start([&values, shared, source] {
+        upstream<T> run(source.begin_run());
+        drops dropped;
+        for (std::optional<T> value; run.pull(value, deadline::never()) == pulled::value; value.reset()) {
+          std::optional<U> with;
+          {
+            const std::lock_guard turn(shared->turn);
+            with = shared->last;
+          }
+          if (with.has_value()) {
+            values.send(both(std::move(*value), std::move(*with)));
+          } else {
+            dropped.make_late(deadline::never());
+          }
+        }
+      });
     });
   });
 }

@@ -97,38 +97,44 @@ struct window_state {
   explicit window_state(run_of<T> run) noexcept : from(std::move(run)) {}
 
   pulled next(std::optional<T>& out, deadline by) {
+    if (!first.has_value() && has_passed(close_at)) left = 0;
     if (left == 0) return pulled::end;
     pulled got = pulled::value;
     if (first.has_value()) {
       out.emplace(std::move(*first));
       first.reset();
     } else {
-      got = from.pull(out, by);
+      got = from.pull(out, earlier(by, close_at));
     }
     if (got == pulled::value) --left;
-    return got;
+    if (got != pulled::late || !has_passed(close_at)) return got;
+    left = 0;
+    return pulled::end;
   }
 
   upstream<T> from;
   std::optional<T> first;
   std::size_t left = 0;
   std::size_t number = 0;  // of the present window: older ones have ended
+  deadline close_at;
 };
 
 template <class T>
-stream<stream<T>> window(stream<T> source, std::size_t count) {
+stream<stream<T>> window(stream<T> source, std::size_t count, deadline::clock::duration span) {
   if (count == 0) refuse_count();
-  return stream_of<stream<T>>([source = std::move(source), count] {
-    return [state = std::make_shared<window_state<T>>(source.begin_run()), count](std::optional<stream<T>>& out,
-                                                                                  deadline by) {
-      while (state->left != 0) {
-        std::optional<T> skipped;
-        const pulled got = state->next(skipped, by);
-        if (got != pulled::value) return got;
+  return stream_of<stream<T>>([source = std::move(source), count, span] {
+    return [state = std::make_shared<window_state<T>>(source.begin_run()), count, span](std::optional<stream<T>>& out,
+                                                                                        deadline by) {
+      for (drops skipped; state->left != 0;) {
+        std::optional<T> value;
+        const pulled got = state->next(value, by);
+        if (got != pulled::value && state->left != 0) return got;
+        if (got == pulled::value && skipped.make_late(by)) return pulled::late;
       }
       const pulled got = state->from.pull(state->first, by);
       if (got != pulled::value) return got;
       state->left = count;
+      state->close_at = deadline(span);
       out.emplace(stream_of<T>([state, number = ++state->number] {
         return [state, number](std::optional<T>& value, deadline until) {
           return state->number == number ? state->next(value, until) : pulled::end;

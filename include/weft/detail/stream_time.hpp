@@ -42,13 +42,14 @@ stream<T> debounce(stream<T> source, deadline::clock::duration quiet) {
   return stream_of<T>([source = std::move(source), quiet] {
     return [from = upstream<T>(source.begin_run()), quiet, last = std::optional<T>(), quiet_at = deadline()](
                std::optional<T>& out, deadline by) mutable {
-      for (;;) {
+      for (drops dropped;;) {
         std::optional<T> value;
         const pulled got = from.pull(value, last.has_value() ? earlier(by, quiet_at) : by);
         if (got == pulled::value) {
           last.reset();
           last.emplace(std::move(*value));
           quiet_at = deadline(quiet);
+          if (dropped.make_late(by)) return pulled::late;
         } else if (!last.has_value() || (got == pulled::late && !has_passed(quiet_at))) {
           return got;
         } else {
@@ -66,13 +67,11 @@ stream<T> throttle(stream<T> source, deadline::clock::duration pause) {
   return stream_of<T>([source = std::move(source), pause] {
     return [from = upstream<T>(source.begin_run()), pause, open_at = deadline::from_ns(0)](std::optional<T>& out,
                                                                                            deadline by) mutable {
-      for (;; out.reset()) {
-        const pulled got = from.pull(out, by);
-        if (got != pulled::value) return got;
-        if (!has_passed(open_at)) continue;
+      return pull_kept(from, out, by, [&](const T&) {
+        if (!has_passed(open_at)) return false;
         open_at = deadline(pause);
-        return got;
-      }
+        return true;
+      });
     };
   });
 }
@@ -83,7 +82,7 @@ stream<T> sample(stream<T> source, deadline::clock::duration period) {
   return stream_of<T>([source = std::move(source), period] {
     return [from = upstream<T>(source.begin_run()), period, last = std::optional<T>(), due = deadline(period)](
                std::optional<T>& out, deadline by) mutable {
-      for (;;) {
+      for (drops dropped;;) {
         std::optional<T> value;
         const pulled got = from.pull(value, earlier(by, due));
         if (got == pulled::value) last.swap(value);
@@ -96,6 +95,7 @@ stream<T> sample(stream<T> source, deadline::clock::duration period) {
           if (got == pulled::end) return got;
         }
         if (got == pulled::late && has_passed(by)) return got;
+        if (got == pulled::value && dropped.make_late(by)) return pulled::late;
       }
     };
   });
