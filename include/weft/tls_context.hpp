@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -29,8 +30,8 @@ enum class tls_verify {
 ///     weft::tls_context context = weft::tls_context::server();
 ///     context.certificate_files("chain.pem", "key.pem").alpn({"http/1.1"});
 ///
-/// Threads   A handle: copies share one context. It is set up before streams use it; later only `on_server_name` and `alpn`
-///           must not be called any more.
+/// Threads   A handle: copies share one context. It is set up before streams use it; later only `on_server_name`, `resume`
+///           and `alpn` must not be called any more.
 /// Errors    std::system_error of openssl_category(): a file that cannot be read, a key that does not fit, a key with a
 ///           password (it is never asked for).
 class tls_context {
@@ -55,6 +56,11 @@ class tls_context {
   /// @throws std::system_error  invalid_argument: a name is empty or longer than 255 bytes
   tls_context& alpn(const std::vector<std::string>& protocols);
   tls_context& minimum(tls_version version);
+  /// A client: keeps what servers give it (tickets) to save most of the handshake the next time, the newest one for each of at
+  /// most @p hosts names; 0, the default, keeps none. A later stream of this context for the same name shows it, as TLS 1.3
+  /// wants it once, and a server that does not accept it shakes hands as ever: see `tls_stream::resumed`. The server has
+  /// proven its name when the ticket was given. A server needs no such call: it gives tickets, and accepts its own.
+  tls_context& resume(std::size_t hosts);
   /// A server with several names: called with the name that a client asks for ("" for none), it says which context serves
   /// it; nothing for this one. Called in the midst of a handshake: it may not wait. If it throws, the client is refused.
   tls_context& on_server_name(std::function<std::optional<tls_context>(std::string_view)> choose);

@@ -71,10 +71,21 @@ class tls_stream : public basic_reader<tls_stream>, public basic_writer<tls_stre
                            deadline by = deadline::never()) {
     return start(std::make_unique<detail::lower_stream_of<Stream>>(std::move(lower)), context, false, host, by);
   }
+  /// The same without exceptions. @return a closed one on failure
+  template <class Stream>
+  static tls_stream client(Stream lower, const tls_context& context, const std::string& host, std::error_code& ec,
+                           deadline by = deadline::never()) {
+    return start(std::make_unique<detail::lower_stream_of<Stream>>(std::move(lower)), context, false, host, ec, by);
+  }
   /// The server's side: shakes hands.
   template <class Stream>
   static tls_stream server(Stream lower, const tls_context& context, deadline by = deadline::never()) {
     return start(std::make_unique<detail::lower_stream_of<Stream>>(std::move(lower)), context, true, {}, by);
+  }
+  template <class Stream>
+  static tls_stream server(Stream lower, const tls_context& context, std::error_code& ec,
+                           deadline by = deadline::never()) {
+    return start(std::make_unique<detail::lower_stream_of<Stream>>(std::move(lower)), context, true, {}, ec, by);
   }
   tls_stream(tls_stream&&) noexcept;
   tls_stream& operator=(tls_stream&&) noexcept;
@@ -99,6 +110,8 @@ class tls_stream : public basic_reader<tls_stream>, public basic_writer<tls_stre
   std::string server_name() const;
   /// The peer's certificate as PEM; empty if it has shown none.
   std::string peer_certificate() const;
+  /// Whether the handshake was a short one, by a session of before: see `tls_context::resume`.
+  bool resumed() const noexcept;
   /// For everything else that OpenSSL offers; nullptr if it was never made. Not while another fiber uses the stream.
   ssl_st* native_handle() const noexcept;
 
@@ -108,6 +121,8 @@ class tls_stream : public basic_reader<tls_stream>, public basic_writer<tls_stre
   explicit tls_stream(std::shared_ptr<tls::engine> engine) noexcept;
   static tls_stream start(std::unique_ptr<detail::lower_stream> lower, const tls_context& context, bool accepting,
                           const std::string& host, deadline by);
+  static tls_stream start(std::unique_ptr<detail::lower_stream> lower, const tls_context& context, bool accepting,
+                          const std::string& host, std::error_code& ec, deadline by);
   std::size_t do_read(mutable_buffer to, std::error_code& ec, deadline by);
   std::size_t do_read(std::span<const mutable_buffer> to, std::error_code& ec, deadline by);
   std::size_t do_write(const_buffer from, std::error_code& ec, deadline by);

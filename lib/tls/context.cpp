@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "tls/error.hpp"
+#include "tls/session_cache.hpp"
 #include "weft/tls_context.hpp"
 
 namespace weft {
@@ -23,6 +24,7 @@ using key_ptr = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 struct extras {
   std::string protocols;  // as RFC 7301 writes a list: each behind its length
   std::function<std::optional<tls_context>(std::string_view)> choose;
+  tls::session_cache sessions;
 };
 
 int extras_index() {
@@ -99,6 +101,8 @@ int pick_context(SSL* ssl, int* alert, void* held) {
 }
 
 }  // namespace
+
+tls::session_cache& tls::session_cache::of(SSL* ssl) { return extras_of(SSL_get_SSL_CTX(ssl)).sessions; }
 
 tls_context tls_context::client() {
   tls_context made(make(TLS_client_method()));
@@ -197,6 +201,14 @@ tls_context& tls_context::alpn(const std::vector<std::string>& protocols) {
 
 tls_context& tls_context::minimum(tls_version version) {
   SSL_CTX_set_min_proto_version(handle_, version == tls_version::tls_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+  return *this;
+}
+
+tls_context& tls_context::resume(std::size_t hosts) {
+  extras_of(handle_).sessions.limit(hosts);
+  SSL_CTX_set_session_cache_mode(
+      handle_, hosts == 0 ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+  SSL_CTX_sess_set_new_cb(handle_, hosts == 0 ? nullptr : tls::session_cache::keep);
   return *this;
 }
 

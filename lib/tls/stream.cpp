@@ -8,6 +8,7 @@
 
 #include "tls/engine.hpp"
 #include "tls/error.hpp"
+#include "tls/session_cache.hpp"
 #include "weft/address.hpp"
 #include "weft/tls_stream.hpp"
 
@@ -52,11 +53,25 @@ tls_stream::~tls_stream() { close(); }
 tls_stream tls_stream::start(std::unique_ptr<detail::lower_stream> lower, const tls_context& context, bool accepting,
                              const std::string& host, deadline by) {
   tls_stream made(std::make_shared<tls::engine>(std::move(lower), context, accepting));
-  if (!accepting) expect_peer(made.native_handle(), host);
+  if (!accepting) {
+    expect_peer(made.native_handle(), host);
+    tls::session_cache::of(made.native_handle()).offer(made.native_handle(), host);
+  }
   std::error_code ec;
   made.engine_->handshake(ec, by);
   if (ec) throw std::system_error(ec, "weft: TLS handshake");
   return made;
+}
+
+tls_stream tls_stream::start(std::unique_ptr<detail::lower_stream> lower, const tls_context& context, bool accepting,
+                             const std::string& host, std::error_code& ec, deadline by) {
+  ec.clear();
+  try {
+    return start(std::move(lower), context, accepting, host, by);
+  } catch (const std::system_error& error) {
+    ec = error.code();
+    return {};
+  }
 }
 
 std::size_t tls_stream::do_read(mutable_buffer to, std::error_code& ec, deadline by) {
@@ -128,6 +143,8 @@ std::string tls_stream::alpn() const {
 std::string tls_stream::server_name() const {
   return engine_ == nullptr ? std::string() : text_of(SSL_get_servername(engine_->ssl(), TLSEXT_NAMETYPE_host_name));
 }
+
+bool tls_stream::resumed() const noexcept { return engine_ != nullptr && SSL_session_reused(engine_->ssl()) == 1; }
 
 std::string tls_stream::peer_certificate() const {
   if (engine_ == nullptr) return {};
