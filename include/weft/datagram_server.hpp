@@ -38,7 +38,7 @@ class datagram_server {
   using handler_function = std::function<void(std::string_view message, const address& from)>;
 
   /// @param at  where to receive; port 0: see local_address()
-  /// @throws std::system_error  it cannot
+  /// @throws std::system_error  it cannot; std::invalid_argument  @p handle is empty
   datagram_server(const address& at, handler_function handle, const server_options& options = {});
   /// Takes over a bound socket, which several hubs share.
   datagram_server(datagram_socket on, handler_function handle, const server_options& options = {});

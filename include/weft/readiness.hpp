@@ -57,7 +57,7 @@ class readiness {
 /// Cost      To make and destroy one, a short lock each; `ready` is one poll(2).
 class readable : public detail::readiness {
  public:
-  /// On a thread that has no hub yet this makes one for it.
+  /// On a thread that has no hub yet this makes one for it. A number that is no descriptor's is ready: the next call tells.
   /// @throws std::system_error when memory or, for the hub, descriptors are short
   explicit readable(int fd) : readiness(fd, way::in) {}
 };

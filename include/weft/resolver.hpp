@@ -42,6 +42,7 @@ struct resolver_options {
 /// Cost      system_names: two wakes of the kernel around the lookup itself.
 class resolver {
  public:
+  /// @throws std::invalid_argument  @p service is null
   explicit resolver(std::shared_ptr<name_service> service = system_names(), const resolver_options& options = {});
   resolver(const resolver&) = delete;
   resolver& operator=(const resolver&) = delete;

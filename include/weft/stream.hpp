@@ -76,7 +76,8 @@ class stream_run {
 /// Cancel    A consumer that is cancelled, or that stops early (`take`, `first`, leaving a loop), ends the run: the fibers
 ///           of its stages are cancelled and have ended when it goes on.
 /// Errors    An exception of a source or of a stage's function travels to the consumer, through `retry` and `on_error`, and
-///           ends the run. Those two let `cancelled` and `timeout_expired` pass: that is for who consumes.
+///           ends the run. Those two let `cancelled` and `timeout_expired` pass: that is for who consumes. A count or a
+///           concurrency of 0 throws std::invalid_argument when the stage is made; 0 means none to `take`, `skip`, `repeat`.
 /// Threads   A stream is a value that may be copied and opened by several fibers; its functions are shared by all its runs.
 ///           The fibers of stages run where `spawn` puts them: on the consumer's hub, but under `run` on any of its hubs. The
 ///           function of `map_unordered` or of `flat_map` of several may then be called by several hubs at once, and those

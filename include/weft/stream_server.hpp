@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <stdexcept>
 #include <stop_token>
 #include <type_traits>
 #include <utility>
@@ -23,7 +24,7 @@ namespace weft {
 /// How a server serves; the defaults suit nearly all.
 struct server_options {
   /// Connections (messages, in a datagram_server) that are served at once at most. While there are so many none is accepted:
-  /// further ones wait in the kernel's backlog.
+  /// further ones wait in the kernel's backlog. With 0 none is ever served.
   std::size_t limit = std::numeric_limits<std::size_t>::max();
   /// So many are accepted in a row before fibers that are ready run.
   std::size_t accept_budget = 64;
@@ -65,7 +66,7 @@ struct server_options {
 class stream_server {
  public:
   /// @param at  where to listen; port 0: see local_address()
-  /// @throws std::system_error  it cannot listen there
+  /// @throws std::system_error  it cannot listen there; std::invalid_argument  @p handler is empty (a null pointer)
   template <class Handler>
   stream_server(const address& at, Handler&& handler, const server_options& options = {},
                 const listen_options& listening = {})
@@ -104,7 +105,20 @@ class stream_server {
   template <class Handler>
   static constexpr bool takes_address = std::is_invocable_v<std::decay_t<Handler>&, stream_socket, const address&>;
   template <class Handler>
+  static bool is_empty(const Handler& h) noexcept {
+    if constexpr (std::is_pointer_v<Handler>) {
+      return h == nullptr;
+    } else {
+      return false;
+    }
+  }
+  template <class Signature>
+  static bool is_empty(const std::function<Signature>& h) noexcept {
+    return h == nullptr;
+  }
+  template <class Handler>
   static handler_function wrap(Handler&& h) {
+    if (is_empty(h)) throw std::invalid_argument("weft::stream_server: no handler");
     if constexpr (takes_address<Handler>) {
       return std::forward<Handler>(h);
     } else {

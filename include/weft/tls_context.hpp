@@ -32,6 +32,7 @@ enum class tls_verify {
 ///
 /// Threads   A handle: copies share one context. It is set up before streams use it; later only `on_server_name`, `resume`
 ///           and `alpn` must not be called any more.
+/// Lifetime  One that was moved from can but be destroyed or assigned to.
 /// Errors    std::system_error of openssl_category(): a file that cannot be read, a key that does not fit, a key with a
 ///           password (it is never asked for).
 class tls_context {

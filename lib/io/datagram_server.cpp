@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -61,10 +62,17 @@ std::vector<datagram_socket> one(datagram_socket on) {
 
 }  // namespace
 
+namespace {
+datagram_server::handler_function no_empty(datagram_server::handler_function handle) {
+  if (handle == nullptr) throw std::invalid_argument("weft::datagram_server: no handler");
+  return handle;
+}
+}  // namespace
+
 datagram_server::datagram_server(const address& at, handler_function handle, const server_options& options)
-    : state_(std::make_shared<state>(sockets_at(at, options), std::move(handle), options)) {}
+    : state_(std::make_shared<state>(sockets_at(at, options), no_empty(std::move(handle)), options)) {}
 datagram_server::datagram_server(datagram_socket on, handler_function handle, const server_options& options)
-    : state_(std::make_shared<state>(one(std::move(on)), std::move(handle), options)) {}
+    : state_(std::make_shared<state>(one(std::move(on)), no_empty(std::move(handle)), options)) {}
 datagram_server::datagram_server(datagram_server&&) noexcept = default;
 datagram_server& datagram_server::operator=(datagram_server&&) noexcept = default;
 datagram_server::~datagram_server() {

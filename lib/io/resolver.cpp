@@ -6,6 +6,7 @@
 #include <atomic>
 #include <list>
 #include <mutex>
+#include <stdexcept>
 #include <unordered_map>
 
 #include "weft/event.hpp"
@@ -149,7 +150,9 @@ struct __attribute__((visibility("hidden"))) resolver::state : std::enable_share
 };
 
 resolver::resolver(std::shared_ptr<name_service> service, const resolver_options& options)
-    : state_(std::make_shared<state>(std::move(service), options)) {}
+    : state_(std::make_shared<state>(std::move(service), options)) {
+  if (state_->service == nullptr) throw std::invalid_argument("weft::resolver: no service");
+}
 
 resolver::~resolver() = default;
 

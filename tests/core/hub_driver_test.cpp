@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <stdexcept>
 #include <thread>
 
 #include "weft/event.hpp"
@@ -38,6 +39,16 @@ TEST(hub_driver, runs_what_is_ready_to_its_next_wait) {
   EXPECT_EQ(steps, 100);
   EXPECT_TRUE(walker.ready());
   EXPECT_FALSE(is_readable(driver, 0));
+}
+
+TEST(hub_driver, is_for_the_thread_that_made_it) {
+  hub_driver driver;
+  std::thread([&] {
+    EXPECT_THROW(driver.run_once(), std::logic_error);
+    this_fiber::sleep_for(1ms);  // now with a hub of its own
+    EXPECT_THROW(driver.run_until([] { return true; }), std::logic_error);
+  }).join();
+  driver.run_once();
 }
 
 TEST(hub_driver, tells_of_the_next_deadline) {

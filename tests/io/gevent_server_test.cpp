@@ -3,6 +3,7 @@
 // datagram_server_test.cpp have them not.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -169,6 +170,22 @@ TEST(gevent_server, a_full_pool_answers_nobody_until_a_request_has_ended) {
   brief.close();
   EXPECT_EQ(asked(at, "ping\n"), "pong");
   EXPECT_EQ(server.connections(), 1U) << "the patient one's";
+}
+
+// gevent finds out at the first connection.
+TEST(gevent_server, what_is_no_handler_is_refused) {
+  EXPECT_THROW(stream_server(anywhere, static_cast<void (*)(stream_socket)>(nullptr)), std::invalid_argument);
+  EXPECT_THROW(stream_server(listener(anywhere), std::function<void(stream_socket, const address&)>()),
+               std::invalid_argument);
+  EXPECT_THROW(datagram_server(anywhere, nullptr), std::invalid_argument);
+  EXPECT_THROW(datagram_server(datagram_socket::bind(anywhere), {}), std::invalid_argument);
+}
+
+TEST(gevent_server, with_a_limit_of_none_nobody_is_served) {
+  stream_server server(anywhere, answer, {.limit = 0});
+  server.start();
+  EXPECT_EQ(failure([&] { asked(server.local_address(), "ping\n", 5ms); }), io_errc::timed_out);
+  EXPECT_TRUE(server.stop(10s));
 }
 
 // In gevent's raw form the callback may not block; every handler has a fiber here, so any may.

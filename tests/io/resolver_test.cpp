@@ -68,6 +68,8 @@ TEST_F(resolving, a_name_has_the_addresses_of_the_service_with_the_port) {
   EXPECT_THAT(names->asked, ElementsAre("example.org"));
 }
 
+TEST(resolver, needs_a_service) { EXPECT_THROW(resolver(nullptr), std::invalid_argument); }
+
 TEST_F(resolving, numeric_addresses_ask_nobody) {
   EXPECT_THAT(names_of.resolve("192.0.2.1", 7), ElementsAre(one.with_port(7)));
   EXPECT_THAT(names_of.resolve("2001:db8::2", 7), ElementsAre(two.with_port(7)));
