@@ -29,7 +29,6 @@ class readiness {
  private:
   struct asked;
   void ask() const noexcept;
-  void pin() const noexcept;
   void pin_after_fork() const noexcept;
 
   int fd_;

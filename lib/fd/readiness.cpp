@@ -3,6 +3,7 @@
 
 #include <poll.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include <system_error>
 
 #include "base/message.hpp"
+#include "base/spinlock.hpp"
 #include "core/local_hub.hpp"
 #include "fd/poll_now.hpp"
 #include "fd/table.hpp"
@@ -23,8 +25,8 @@ namespace weft::detail {
 /// Our place among those that wait for the descriptor. An event takes it out; it is put in again when somebody has looked
 /// and the descriptor was not ready after all: so an event that nobody sees to does not come over and over.
 struct readiness::asked : fd::waiter {
-  std::uint32_t forks = weft_forks;  // of the process that `of` belongs to
-  fd::watch* of = nullptr;           // null: the number was nobody's
+  std::atomic<std::uint32_t> forks{weft_forks};  // of the process that `of` belongs to
+  fd::watch* of = nullptr;                       // null: the number was nobody's
   const readiness* owner = nullptr;
 
   static asked& at(const readiness& r) noexcept { return *std::launder(reinterpret_cast<asked*>(r.place_)); }
@@ -33,15 +35,12 @@ struct readiness::asked : fd::waiter {
 readiness::readiness(int fd, way which) : fd_(fd), way_(which) {
   static_assert(sizeof(asked) <= sizeof place_ && alignof(asked) <= alignof(void*));
   core::local_hub();
-  pin();
-  if (asked::at(*this).of == nullptr && fd::is_open(fd)) {
+  fd::watch* const w = fd::pin(fd);
+  if (w == nullptr && fd::is_open(fd)) {
     throw std::system_error(ENOMEM, std::generic_category(), "weft: waiting for a descriptor");
   }
-}
-
-void readiness::pin() const noexcept {
   auto* const place = new (place_) asked;
-  place->of = fd::pin(fd_);
+  place->of = w;
   place->owner = this;
   place->exclusive = false;
   place->told = [](fd::waiter& me) noexcept { static_cast<asked&>(me).owner->watchers_.notify(); };
@@ -49,14 +48,21 @@ void readiness::pin() const noexcept {
 
 // The watch was the parent's, and so are those who wait.
 void readiness::pin_after_fork() const noexcept {
-  if (asked::at(*this).forks == weft_forks) return;
+  asked& place = asked::at(*this);
+  if (place.forks.load(std::memory_order_acquire) == weft_forks) return;
+  core::local_hub();
+  static constinit base::spinlock one_at_a_time;
+  const std::lock_guard guard(one_at_a_time);
+  if (place.forks.load(std::memory_order_relaxed) == weft_forks) return;
   std::construct_at(&watchers_);
-  pin();
+  place.queued = false;
+  place.of = fd::pin(fd_);
+  place.forks.store(weft_forks, std::memory_order_release);
 }
 
 readiness::~readiness() {
   asked& place = asked::at(*this);
-  if (place.forks != weft_forks) return;
+  if (place.forks.load(std::memory_order_relaxed) != weft_forks) return;
   if (!watchers_.empty()) {
     base::message text;
     text << "the readiness of descriptor " << fd_ << " is destroyed while somebody waits for it";

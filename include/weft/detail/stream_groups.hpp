@@ -59,9 +59,9 @@ class stream_groups {
 
   /// Puts @p value into the group of @p key, and a new group into @p to before. @return false if nobody wants it any more
   bool sort(K key, T&& value, pump<std::pair<K, stream<T>>>& to) {
-    auto [at, is_new] = all_.try_emplace(std::move(key));
-    if (is_new) {
-      at->second = std::make_shared<stream_group<T>>(ahead_);
+    auto at = all_.find(key);
+    if (at == all_.end()) {
+      at = all_.emplace(std::move(key), std::make_shared<stream_group<T>>(ahead_)).first;
       to.send({at->first, readable(at->second)});
     }
     return at->second->values.send(std::move(value));
