@@ -48,7 +48,7 @@ class hub_driver {
 
   /// Lets fibers run until none is ready, and looks at I/O and timers; never sleeps.
   /// @return when it wants to run again if nothing happens before; a point that has passed if fibers are ready still
-  /// @throws std::logic_error  on another thread than its own, or in a fork's child
+  /// @throws std::system_error  (operation_not_permitted) on another thread than its own, or in a fork's child
   deadline run_once(std::chrono::nanoseconds slice = std::chrono::milliseconds(1));
 
   /// Runs the hub, asleep while there is nothing to do, until @p done() says true: for a thread without another loop.

@@ -5,8 +5,9 @@
 #include <time.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <limits>
-#include <stdexcept>
+#include <system_error>
 
 #include "base/clock.hpp"
 #include "base/syscall.hpp"
@@ -33,7 +34,9 @@ int hub_driver::native_handle() const noexcept {
 }
 
 deadline hub_driver::run_once(std::chrono::nanoseconds slice) {
-  if (core::this_hub() != hub_) throw std::logic_error("weft::hub_driver: not on the thread that made it");
+  if (core::this_hub() != hub_) {
+    throw std::system_error(EPERM, std::generic_category(), "weft::hub_driver: not on the thread that made it");
+  }
   // Behind all others who wait for idleness: they have had their turn, and what they armed has been told to the kernel.
   const std::int64_t now = base::monotonic_ns();
   const deadline limit = deadline::from_ns(now + std::min(slice.count(), core::timers::never - now));
