@@ -3,11 +3,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -157,19 +155,6 @@ TEST_F(between, what_the_kernel_cannot_splice_is_an_error) {
   writer.write_all("x");
   EXPECT_EQ(failure([&] { s.splice_some(from, appending); }), std::errc::invalid_argument);
   EXPECT_EQ(s.splice_some(from, to), 1U) << "it was kept";
-}
-
-TEST(splicer, without_descriptors_none_is_made) {
-  rlimit before{};
-  getrlimit(RLIMIT_NOFILE, &before);
-  const rlimit none{3, before.rlim_max};
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-  EXPECT_EQ(failure([&] {
-              const std::unique_ptr<rlimit, void (*)(rlimit*)> restored(
-                  &before, [](rlimit* limit) { setrlimit(RLIMIT_NOFILE, limit); });  // UBSan looks by a pipe, too
-              const splicer s;
-            }),
-            std::errc::too_many_files_open);
 }
 
 }  // namespace
