@@ -23,8 +23,9 @@ namespace weft {
 ///     std::cout << answer.get();
 ///
 /// It runs when the spawning fiber waits or yields, after those that are ready already; until then it is its closure alone
-/// and has no stack. A function that takes a std::stop_token before @p args gets one that `kill` triggers, as from
-/// std::jthread. An exception that leaves the function is kept for `get`.
+/// and has no stack. Only where more than a thousand fibers of a hub have not begun, one that is joined goes before the
+/// others, lest a tree of fibers exists all at once. A function that takes a std::stop_token before @p args gets one that
+/// `kill` triggers, as from std::jthread. An exception that leaves the function is kept for `get`.
 ///
 /// Blocking  Never. On a thread that has no hub yet, this makes one for it.
 /// Threads   From any; the fiber belongs to the calling thread's hub, unless the attributes or `weft::run` say otherwise.

@@ -58,9 +58,10 @@ class hub {
   unsigned index = 0;
   bool runs_threads = false;  // made by the shim, for thread fibers
   std::uint64_t switches = 0;
-  std::uint32_t live = 0;   // fibers that are not done
-  idler* idlers = nullptr;  // highest priority first, and first come
-  fiber* unused = nullptr;  // control blocks at hand
+  std::uint32_t live = 0;     // fibers that are not done
+  std::uint32_t unbegun = 0;  // of those in the run queue: who has not begun, and is its closure alone
+  idler* idlers = nullptr;    // highest priority first, and first come
+  fiber* unused = nullptr;    // control blocks at hand
   unsigned unused_count = 0;
 
   base::list<fiber> all;  // every fiber of this hub that is not done
@@ -121,6 +122,46 @@ class hub {
     return f;
   }
 
+  /// In the run queue, @p f follows @p before. One that has not begun keeps that in `sp`, since it has no context yet; but at
+  /// the head, where nobody asks for it. To be called for who gets another predecessor.
+  static void link_unbegun(fiber& f, fiber& before) noexcept {
+    if (f.state == fiber_state::unstarted) f.sp = &before;
+  }
+  void push_first(fiber& f) noexcept {
+    if (ready_head == nullptr) {
+      ready_tail = &f;
+    } else {
+      link_unbegun(*ready_head, f);
+    }
+    f.next = ready_head;
+    ready_head = &f;
+  }
+  /// Takes @p f, which follows @p before, to the head.
+  void move_first(fiber& f, fiber& before) noexcept {
+    before.next = f.next;
+    if (f.next == nullptr) {
+      ready_tail = &before;
+    } else {
+      link_unbegun(*f.next, before);
+    }
+    push_first(f);
+  }
+  /// Puts a new fiber into the run queue.
+  void push_unbegun(fiber& f) noexcept {
+    f.sp = ready_tail;
+    push_ready(f);
+    f.state = fiber_state::unstarted;
+    ++unbegun;
+  }
+
+  /// So many fibers that have not begun are a crowd: then who is waited for goes before the others, because trees of fibers
+  /// would else exist all at once, each with a stack. See docs/decisions/run-order.md.
+  static constexpr std::uint32_t crowd = 1024;
+  bool crowded() const noexcept { return unbegun > crowd; }
+  /// In a crowd: puts @p f, for whose end somebody here is going to wait, at the head of the run queue if it has not begun. Now
+  /// and then it does not, so that the others are reached at last.
+  void prefer(fiber& f) noexcept;
+
   void add_load(int change) noexcept {
     load.store(load.load(std::memory_order_relaxed) + static_cast<std::uint32_t>(change), std::memory_order_relaxed);
   }
@@ -180,6 +221,7 @@ class hub {
       63;  // of an event's number: who is readied by one waits for a turn if none of these bits is set
   unsigned events_in_batch_ = 0;
   std::uint64_t looked_at_switch_ = 0;
+  std::uint32_t preferred_ = 0;  // fibers in a row that went before others
   int spins_left_ = 0;
   std::uint64_t next_id_ = 0;
   std::uint64_t id_end_ = 0;

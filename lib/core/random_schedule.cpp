@@ -71,11 +71,7 @@ void hub::draw_front() noexcept {
   if (drawn == 0) return;
   fiber* before = ready_head;
   for (unsigned i = 1; i < drawn; ++i) before = before->next;
-  fiber* const chosen = before->next;
-  before->next = chosen->next;
-  if (ready_tail == chosen) ready_tail = before;
-  chosen->next = ready_head;
-  ready_head = chosen;
+  move_first(*before->next, *before);
 }
 
 bool hub::draw_turn() noexcept {

@@ -39,6 +39,7 @@ fiber& pick(hub& h) noexcept {
 bool give_stack(hub& h, fiber& f) noexcept {
   f.stack = h.stacks.take(f.spacing);
   if (!f.stack) return false;
+  --h.unbegun;
   f.sp = make_fcontext(f.stack.top, f.stack.size, light_main);
   f.sanitizer.create(f.stack.top - f.stack.size, f.stack.size);
   return true;
@@ -84,6 +85,7 @@ __attribute__((always_inline)) inline void switch_between(hub& h, fiber& from, f
       // The next one has no stack yet: it runs here, where this one has finished, and no switch is needed.
       next.stack = f.stack;
       f.stack = {};
+      --h.unbegun;
       next.state = fiber_state::running;
       h.current = &next;
       f.end(f, h);
@@ -115,6 +117,12 @@ bool end_park(fiber& f, std::uint64_t epoch, int reason) noexcept {
 
 void wake_here(fiber& f, std::uint64_t epoch, int reason) noexcept {
   if (end_park(f, epoch, reason)) f.home->push_ready(f);
+}
+
+void wake_here_first(fiber& f, std::uint64_t epoch) noexcept {
+  if (!end_park(f, epoch, woken)) return;
+  f.state = fiber_state::ready;
+  f.home->push_first(f);
 }
 
 void interrupt_here(fiber& f) noexcept {
@@ -156,8 +164,11 @@ void enqueue_new(fiber& f, hub& h) noexcept {
     if (f.due > base::monotonic_ns() && h.deadlines.arm(f)) return;
     f.due = timers::never;
   }
-  h.push_ready(f);
-  if (unstarted) f.state = fiber_state::unstarted;
+  if (unstarted) {
+    h.push_unbegun(f);
+  } else {
+    h.push_ready(f);
+  }
 }
 
 void run_launch_message(message& m, hub& h) noexcept {
@@ -258,6 +269,15 @@ int park_cancellable(waker w, std::int64_t due_ns, wait_kind kind, const void* o
   return park_in(w, due_ns, kind, object, false, true);
 }
 
+void unpark_joiner(waker w) noexcept {
+  hub* const home = w.target->home;
+  if (home != nullptr && home == weft_this_hub && home->crowded()) {
+    wake_here_first(*w.target, w.epoch);
+  } else {
+    unpark(w);
+  }
+}
+
 void interrupt(fiber& f) noexcept {
   if (f.home == weft_this_hub) {
     interrupt_here(f);
@@ -317,6 +337,17 @@ void hub::rotate_ready_behind(fiber* last) noexcept {
   first = cut->next;
   cut->next = nullptr;
   ready_tail = cut;
+  for (fiber* f = last == nullptr ? ready_head : last; f->next != nullptr; f = f->next) link_unbegun(*f->next, *f);
+}
+
+void hub::prefer(fiber& f) noexcept {
+  // Who is not linked is still on its way here from another thread.
+  if (!crowded() || f.state != fiber_state::unstarted || !f.linked() || ready_head == &f) return;
+  if (++preferred_ == crowd) {
+    preferred_ = 0;
+    return;
+  }
+  move_first(f, *static_cast<fiber*>(f.sp));
 }
 
 void hub::fire_timers() noexcept {
@@ -348,8 +379,7 @@ void start_now(fiber& f) noexcept {
   hub& h = *f.home;
   h.deadlines.drop(f);
   f.due = timers::never;
-  h.push_ready(f);
-  f.state = fiber_state::unstarted;
+  h.push_unbegun(f);
 }
 
 void launch(fiber& f, std::int64_t start_ns) noexcept {

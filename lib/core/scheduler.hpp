@@ -31,6 +31,9 @@ int park_cancellable(waker w, std::int64_t due_ns, wait_kind kind, const void* o
 
 // Ended by weft::unpark (weft/park.hpp): from any thread, and from signal handlers of a thread without a hub.
 
+/// Ends the park of who waits for a fiber's end. In a crowd it goes before the others, as the fiber did (`hub::prefer`).
+void unpark_joiner(waker w) noexcept;
+
 /// Ends the present park of @p f with `interrupted` if it is interruptible, else the next one that is.
 void interrupt(fiber& f) noexcept;
 

@@ -251,8 +251,9 @@ bool join_fiber(core::fiber* f, deadline by) {
   if (core::hubs[f->home->index] != f->home) return false;  // a fork's parent's
   subscription node;
   node.who = prepare_park();
-  node.notify = [](subscription& s) noexcept { unpark(s.who); };
+  node.notify = [](subscription& s) noexcept { core::unpark_joiner(s.who); };
   subscribe_to_end(f, node);
+  if (f->home == weft_this_hub && f->home != nullptr) f->home->prefer(*f);
   const int ended = park(node.who, by, f);
   if (ended == woken) return true;
   unsubscribe_from_end(f, node);
