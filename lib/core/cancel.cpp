@@ -90,7 +90,7 @@ void ask_to_look(fiber& f) noexcept {
     look_at_requests(f);
     return;
   }
-  if (!f.cancel_posted.exchange(true, std::memory_order_seq_cst)) f.home->post(f.cancel_message);
+  post_mail(f, mail_cancel);
 }
 
 void lend_kill(fiber& task, fiber& runner) noexcept {

@@ -44,6 +44,14 @@ enum cancel_bit : std::uint8_t {
   cancel_noted = 2,   // one of them, or the kill, has become due
 };
 
+/// What other threads ask a fiber's hub to do for it, in one message. Several may be asked before it has run.
+enum mail_bit : std::uint8_t {
+  mail_launch = 1,     // put it into the run queue: it is new
+  mail_wake = 2,       // end the park that `remote_wake` names
+  mail_interrupt = 4,  // end its park if it is interruptible
+  mail_cancel = 8,     // look at its records
+};
+
 enum class fiber_state : std::uint8_t {
   delayed,    // a closure that is to start at `due`
   unstarted,  // a closure without a stack
@@ -84,41 +92,36 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   std::uint8_t cancels = 0;        // cancel_bit
   std::uint8_t reason = 0;         // why the last park ended
   wait_kind wait = wait_kind::none;
-  bool serves_hub = false;                   // its watchers' calls: goes with the hub alone
-  bool yielded = false;                      // ready by its own will, as far as random schedules know
-  bool show_stack = false;                   // it runs for a moment only to print where it is parked
-  bool cooperative = false;                  // not preempted: its code counts on that
-  bool native_calls = false;                 // what it calls blocks its hub
+  bool serves_hub : 1 = false;               // its watchers' calls: goes with the hub alone
+  bool yielded : 1 = false;                  // ready by its own will, as far as random schedules know
+  bool show_stack : 1 = false;               // it runs for a moment only to print where it is parked
   volatile std::uint16_t hooked = 0;         // > 0: inside Weft; not to be preempted
+  std::uint32_t heap_slot = 0;               // its place in the timer heap, + 1; 0: none
   std::int64_t due = 0;                      // this park's deadline
   std::int64_t armed = 0;                    // the point its entry in the timer heap stands at
-  std::uint32_t heap_slot = 0;               // its place in that heap, + 1; 0: none
   detail::cancel_record* records = nullptr;  // what may cancel it, innermost first, but for the kill
+  const void* wait_object = nullptr;
+  context::stack stack;
+  [[no_unique_address]] context::sanitizer_state sanitizer;
   // -- cold
   std::atomic<std::uint64_t> remote_wake{0};  // epoch << 8 | reason, from other threads
-  std::atomic<bool> in_inbox{false};
-  std::atomic<bool> interrupt_posted{false};
-  std::atomic<bool> ended{false};  // `state == done`, for other threads
-  fiber_message wake_message;
-  fiber_message interrupt_message;
-  fiber_message launch_message;
-  fiber_message cancel_message;  // asks the hub to look at the records
-  std::atomic<bool> cancel_posted{false};
+  std::atomic<std::uint8_t> mail{0};          // mail_bit: what `mail_message`, which is then on its way, asks for
+  std::atomic<bool> ended{false};             // `state == done`, for other threads
+  bool cooperative = false;                   // not preempted: its code counts on that
+  bool native_calls = false;                  // what it calls blocks its hub
+  std::uint32_t spacing = context::default_stack_spacing;
+  fiber_message mail_message;
   detail::cancel_record kill;
-  detail::cancel_record* kill_record = &kill;  // its task's, if it has one
-  fiber* task = nullptr;                       // a thread fiber that runs what was spawned: the block of the spawn
-  const thread_request* asks = nullptr;        // of the pthread_create that it is about to call
-  context::stack stack;
-  context::sanitizer_state sanitizer;
+  detail::cancel_record* kill_record = &kill;    // its task's, if it has one
+  fiber* task = nullptr;                         // a thread fiber that runs what was spawned: the block of the spawn
+  const thread_request* asks = nullptr;          // of the pthread_create that it is about to call
   void (*run)(fiber&) noexcept = nullptr;        // its body, on its own stack
   void (*end)(fiber&, hub&) noexcept = nullptr;  // called by its hub, off its stack, when it is done
-  const void* wait_object = nullptr;
   std::uint64_t id = 0;
   char name[16] = {};  // as the kernel keeps it for a thread: 15 bytes and a zero
-  std::size_t spacing = context::default_stack_spacing;
 
   // A block whose fiber has ended becomes another's in two steps. What other threads may still touch through stale wakers (the
-  // messages, their flags, the epoch's count) goes on unchanged: so a block never leaves its hub.
+  // message, what it asks for, the epoch's count) goes on unchanged: so a block never leaves its hub.
 
   /// The first, on its hub at the end of the fiber: what a message that comes late looks at. The next fiber may be made by
   /// another thread, while such a message runs.

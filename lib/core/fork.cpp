@@ -35,9 +35,7 @@ void move_to_fresh_hub(fiber& survivor) noexcept {
   WEFT_REQUIRE(h != nullptr && give_loop_context(*h));  // the three descriptors that it needs were closed just now
   survivor.prev = survivor.list_link::next = nullptr;
   survivor.heap_slot = 0;
-  survivor.in_inbox.store(false, std::memory_order_relaxed);
-  survivor.interrupt_posted.store(false, std::memory_order_relaxed);
-  survivor.cancel_posted.store(false, std::memory_order_relaxed);
+  survivor.mail.store(0, std::memory_order_relaxed);
   adopt_thread(*h, survivor);
   if (survivor.records != nullptr) fire_records(survivor, base::monotonic_ns());  // its timeouts hold on
 }

@@ -84,7 +84,7 @@ void adopt_thread(hub& h, fiber& self) noexcept {
   self.state = fiber_state::running;
   self.sanitizer.adopt_current();
   h.kernel_tid.store(static_cast<int>(base::raw_syscall(SYS_gettid)), std::memory_order_relaxed);
-  prepare_messages(self);
+  prepare_mail(self);
   h.all.push_back(&self);
   ++h.live;
   h.add_load(1);

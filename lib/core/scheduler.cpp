@@ -133,26 +133,6 @@ void interrupt_here(fiber& f) noexcept {
   }
 }
 
-void run_wake_message(message& m, hub&) noexcept {
-  fiber& f = *static_cast<fiber_message&>(m).owner;
-  // In this order: a waker that finds the flag still up has stored its word before we read it.
-  f.in_inbox.store(false, std::memory_order_seq_cst);
-  const std::uint64_t word = f.remote_wake.load(std::memory_order_seq_cst);
-  wake_here(f, word >> 8, static_cast<int>(word & 0xff));
-}
-
-void run_interrupt_message(message& m, hub&) noexcept {
-  fiber& f = *static_cast<fiber_message&>(m).owner;
-  f.interrupt_posted.store(false, std::memory_order_seq_cst);
-  interrupt_here(f);
-}
-
-void run_cancel_message(message& m, hub&) noexcept {
-  fiber& f = *static_cast<fiber_message&>(m).owner;
-  f.cancel_posted.store(false, std::memory_order_seq_cst);
-  look_at_requests(f);
-}
-
 void enqueue_new(fiber& f, hub& h) noexcept {
   const bool unstarted = f.state == fiber_state::unstarted;
   h.all.push_back(&f);
@@ -171,10 +151,20 @@ void enqueue_new(fiber& f, hub& h) noexcept {
   }
 }
 
-void run_launch_message(message& m, hub& h) noexcept {
+void run_mail(message& m, hub& h) noexcept {
   fiber& f = *static_cast<fiber_message&>(m).owner;
-  enqueue_new(f, h);
-  h.arriving.fetch_sub(1, std::memory_order_relaxed);
+  // In this order: a waker that finds its bit still up has stored its word before we read it.
+  const unsigned asked = f.mail.exchange(0, std::memory_order_seq_cst);
+  if ((asked & mail_launch) != 0) {
+    enqueue_new(f, h);
+    h.arriving.fetch_sub(1, std::memory_order_relaxed);
+  }
+  if ((asked & mail_wake) != 0) {
+    const std::uint64_t word = f.remote_wake.load(std::memory_order_seq_cst);
+    wake_here(f, word >> 8, static_cast<int>(word & 0xff));
+  }
+  if ((asked & mail_interrupt) != 0) interrupt_here(f);
+  if ((asked & mail_cancel) != 0) look_at_requests(f);
 }
 
 }  // namespace
@@ -281,8 +271,8 @@ void unpark_joiner(waker w) noexcept {
 void interrupt(fiber& f) noexcept {
   if (f.home == weft_this_hub) {
     interrupt_here(f);
-  } else if (!f.interrupt_posted.exchange(true, std::memory_order_seq_cst)) {
-    f.home->post(f.interrupt_message);
+  } else {
+    post_mail(f, mail_interrupt);
   }
 }
 
@@ -366,13 +356,14 @@ void hub::fire_timers() noexcept {
   }
 }
 
-void prepare_messages(fiber& f) noexcept {
-  if (f.wake_message.owner != nullptr) return;  // a reused block: its messages may be under way even now
-  f.wake_message.owner = f.interrupt_message.owner = f.launch_message.owner = f.cancel_message.owner = &f;
-  f.wake_message.run = run_wake_message;
-  f.interrupt_message.run = run_interrupt_message;
-  f.launch_message.run = run_launch_message;
-  f.cancel_message.run = run_cancel_message;
+void prepare_mail(fiber& f) noexcept {
+  if (f.mail_message.owner != nullptr) return;  // a reused block: its message may be under way even now
+  f.mail_message.owner = &f;
+  f.mail_message.run = run_mail;
+}
+
+void post_mail(fiber& f, mail_bit what) noexcept {
+  if (f.mail.fetch_or(what, std::memory_order_seq_cst) == 0) f.home->post(f.mail_message);
 }
 
 void start_now(fiber& f) noexcept {
@@ -385,13 +376,13 @@ void start_now(fiber& f) noexcept {
 void launch(fiber& f, std::int64_t start_ns) noexcept {
   hub& h = *f.home;
   f.due = start_ns == 0 ? timers::never : start_ns;
-  prepare_messages(f);
+  prepare_mail(f);
   if (&h == weft_this_hub) {
     enqueue_new(f, h);
     return;
   }
   h.arriving.fetch_add(1, std::memory_order_relaxed);
-  h.post(f.launch_message);
+  post_mail(f, mail_launch);
 }
 
 void make_context(fiber& f, void* stack_top) noexcept {
@@ -423,7 +414,7 @@ void weft::unpark(waker w, int reason) noexcept {
     // Never let a late or second waker hide the first of the present park.
     if (w.epoch <= seen >> 8) return;
   } while (!f.remote_wake.compare_exchange_weak(seen, word, std::memory_order_seq_cst));
-  if (!f.in_inbox.exchange(true, std::memory_order_seq_cst)) home->post(f.wake_message);
+  core::post_mail(f, core::mail_wake);
 }
 
 namespace weft::this_fiber {

@@ -42,8 +42,10 @@ void yield() noexcept;
 /// The same, and looks at I/O and timers now: what sched_yield and preemption do.
 void yield_and_poll() noexcept;
 
-/// Makes the messages that wake @p f from elsewhere ready for use; `launch` does so itself.
-void prepare_messages(fiber& f) noexcept;
+/// Makes the message that @p f gets from elsewhere ready for use; `launch` does so itself.
+void prepare_mail(fiber& f) noexcept;
+/// Asks the hub of @p f for @p what. From any thread, and from signal handlers.
+void post_mail(fiber& f, mail_bit what) noexcept;
 
 /// Puts a new fiber into the run queue of its hub (@p f.home), once @p start_ns has come. From any thread.
 void launch(fiber& f, std::int64_t start_ns = 0) noexcept;

@@ -68,13 +68,13 @@ int park_thread(fiber& f, waker w, std::int64_t due_ns) noexcept {
     const std::uint64_t seen = f.remote_wake.load(std::memory_order_seq_cst);
     if (seen >> 8 == w.epoch) return static_cast<int>(seen & 0xff);
     if (due_ns != timers::never && base::monotonic_ns() >= due_ns) return timed_out;
-    f.in_inbox.store(true, std::memory_order_seq_cst);  // a waker that stores its word behind this sees that we sleep
+    f.mail.store(mail_wake, std::memory_order_seq_cst);  // a waker that stores its word behind this sees that we sleep
     if (f.remote_wake.load(std::memory_order_seq_cst) == seen) {
       base::raw_syscall(SYS_futex, futex_of(f), FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG,
                         static_cast<std::uint32_t>(seen), due_ns == timers::never ? nullptr : &until, nullptr,
                         FUTEX_BITSET_MATCH_ANY);
     }
-    f.in_inbox.store(false, std::memory_order_relaxed);
+    f.mail.store(0, std::memory_order_relaxed);
   }
 }
 
@@ -85,7 +85,7 @@ void unpark_thread(waker w, int reason) noexcept {
   do {
     if (w.epoch <= seen >> 8) return;  // the first wake counts
   } while (!f.remote_wake.compare_exchange_weak(seen, word, std::memory_order_seq_cst));
-  if (f.in_inbox.load(std::memory_order_seq_cst)) {
+  if (f.mail.load(std::memory_order_seq_cst) != 0) {
     base::raw_syscall(SYS_futex, futex_of(f), FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1);
   }
 }

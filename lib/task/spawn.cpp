@@ -145,7 +145,7 @@ bool is_to_be_thread(const task_block& b, fiber_weight weight) {
 
 // It ends as one that was killed before it began.
 void refuse_fiber(task_block& b) noexcept {
-  core::prepare_messages(b);
+  core::prepare_mail(b);
   b.kill.request();
   b.call(b.body);
   end_body(b);
@@ -161,7 +161,7 @@ void launch_fiber(core::fiber* f, const fiber_attributes& attributes) {
                  std::memory_order_relaxed);  // the run's and a handle's
   try {
     if (!is_to_be_thread(b, attributes.weight)) return launch_light(f, attributes);
-    core::prepare_messages(b);
+    core::prepare_mail(b);
     error = launch_thread(b, attributes);
   } catch (...) {
     refuse_fiber(b);
@@ -174,7 +174,8 @@ void launch_fiber(core::fiber* f, const fiber_attributes& attributes) {
 
 void launch_light(core::fiber* f, const fiber_attributes& attributes) noexcept {
   if (attributes.name != nullptr) std::strncpy(f->name, attributes.name, sizeof f->name - 1);
-  if (attributes.stack_size != 0) f->spacing = context::stack_spacing(attributes.stack_size);
+  if (attributes.stack_size != 0)
+    f->spacing = static_cast<std::uint32_t>(context::stack_spacing(attributes.stack_size));
   // The scheduler's, the run's and the first handle's.
   block_of(f).shares.store(task_block::scheduler + task_block::body_kept + 2 * task_block::handle,
                            std::memory_order_relaxed);

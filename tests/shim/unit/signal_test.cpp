@@ -54,7 +54,7 @@ class signals : public testing::Test {
   struct scoped_thread : thread {
     explicit scoped_thread(signal_set mask = 0) {
       home = &idle_hub();
-      prepare_messages(*this);
+      prepare_mail(*this);
       start_queue(*this);
       signals.mask = mask;
       count_mask(*this);
