@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/syscall.hpp"
+#include "weft/detail/exchange.hpp"
 
 namespace weft::base {
 
@@ -22,7 +23,7 @@ class spinlock {
 
   void lock() noexcept {
     const std::uint32_t mine = fork_generation.load(std::memory_order_relaxed);
-    while (holder_.exchange(mine, std::memory_order_acquire) == mine) {
+    while (!take(mine)) {
       // The holder's OS thread may have been descheduled: after a short spin give the processor away.
       for (int i = 0; holder_.load(std::memory_order_relaxed) == mine; ++i) {
         if (i < 100) {
@@ -35,11 +36,16 @@ class spinlock {
   }
   bool try_lock() noexcept {
     const std::uint32_t mine = fork_generation.load(std::memory_order_relaxed);
-    return holder_.exchange(mine, std::memory_order_acquire) != mine;
+    return take(mine);
   }
   void unlock() noexcept { holder_.store(0, std::memory_order_release); }
 
  private:
+  bool take(std::uint32_t mine) noexcept {
+    std::uint32_t seen = holder_.load(std::memory_order_relaxed);
+    return seen != mine && weft::detail::exchange_if(holder_, seen, mine);
+  }
+
   std::atomic<std::uint32_t> holder_{0};  // the generation of the process that holds it; 0: free
 };
 

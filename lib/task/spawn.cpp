@@ -6,17 +6,24 @@
 #include <system_error>
 #include <utility>
 
+#include "base/check.hpp"
 #include "core/local_hub.hpp"
 #include "core/patching.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
 #include "task/block.hpp"
+#include "weft/detail/exchange.hpp"
 #include "weft/detail/fiber_block.hpp"
 #include "weft/shield.hpp"
 
 namespace weft::task_layer {
 
 namespace {
+
+// @return the shares that are left
+std::uint64_t give_back(task_block& b, std::uint64_t share) noexcept {
+  return detail::exchange_add(b.shares, 0 - share) - share;
+}
 
 void free_heap_body(task_block& b) noexcept {
   if (b.heap_align != 0) ::operator delete(b.body, std::align_val_t(b.heap_align));
@@ -30,9 +37,11 @@ bool has_to_settle(const task_block& b) noexcept {
 void settle(task_block& b) noexcept {
   if (b.settle != nullptr) b.settle(b.body);
   free_heap_body(b);
-  if (b.how == outcome::failed && !b.retrieved.load(std::memory_order_relaxed)) report_failure(b);
-  b.failure = nullptr;
-  b.kill_with = nullptr;
+  if (b.how == outcome::failed) {
+    if (!b.retrieved.load(std::memory_order_relaxed)) report_failure(b);
+    b.failure = nullptr;
+  }
+  if (b.kill_with != nullptr) b.kill_with = nullptr;
 }
 
 void mark_ended(task_block& b) noexcept {
@@ -53,10 +62,9 @@ void run_body(core::fiber& f) noexcept {
   end_body(b);
   if (!has_to_settle(b)) return;
   b.run_left = true;
-  const std::uint64_t before = b.shares.fetch_sub(task_block::handle, std::memory_order_acq_rel);
-  if ((before & (task_block::scheduler - 1)) != task_block::handle) return;
+  if ((give_back(b, task_block::handle) & (task_block::scheduler - 1)) != 0) return;
   settle(b);
-  b.shares.fetch_sub(task_block::body_kept, std::memory_order_acq_rel);
+  give_back(b, task_block::body_kept);
 }
 
 // The scheduler has nothing more to do with it. On its hub, off its stack.
@@ -72,7 +80,7 @@ void end_run(core::fiber& f, core::hub& h) noexcept {
   h.add_load(-1);
   const bool run_left = b.run_left;  // behind the subtraction the block may be another fiber's
   const std::uint64_t given = task_block::scheduler + (run_left ? 0 : task_block::handle);
-  const std::uint64_t left = b.shares.fetch_sub(given, std::memory_order_acq_rel) - given;
+  const std::uint64_t left = give_back(b, given);
   if (run_left ? left == 0 : (left & (task_block::scheduler - 1)) == 0) give_block(b);
 }
 
@@ -182,9 +190,7 @@ void launch_light(core::fiber* f, const fiber_attributes& attributes) noexcept {
   core::launch(*f, attributes.start.ns());
 }
 
-void retain_fiber(core::fiber* f) noexcept {
-  block_of(f).shares.fetch_add(task_block::handle, std::memory_order_relaxed);
-}
+void retain_fiber(core::fiber* f) noexcept { exchange_add(block_of(f).shares, task_block::handle); }
 
 void release_fiber(core::fiber* f) noexcept {
   task_block& b = block_of(f);
@@ -194,10 +200,9 @@ void release_fiber(core::fiber* f) noexcept {
     give_block(b);
     return;
   }
-  const std::uint64_t left = b.shares.fetch_sub(task_block::handle, std::memory_order_acq_rel) - task_block::handle;
-  if ((left & (task_block::scheduler - 1)) != 0) return;
+  if ((give_back(b, task_block::handle) & (task_block::scheduler - 1)) != 0) return;
   settle(b);
-  if (b.shares.fetch_sub(task_block::body_kept, std::memory_order_acq_rel) == task_block::body_kept) give_block(b);
+  if (give_back(b, task_block::body_kept) == 0) give_block(b);
 }
 
 void settle_with(core::fiber* f, void (*settle)(void*) noexcept) noexcept { block_of(f).settle = settle; }
@@ -250,12 +255,15 @@ bool join_fiber(core::fiber* f, deadline by) {
   if (fiber_done(f)) return true;
   if (is_running(f)) return false;
   if (core::hubs[f->home->index] != f->home) return false;  // a fork's parent's
+  const bool on_fiber = weft_this_hub != nullptr;
+  WEFT_REQUIRE(!on_fiber || weft_this_hub->current != &weft_this_hub->loop_fiber);  // a callback of the hub may not wait
   subscription node;
-  node.who = prepare_park();
+  node.who = on_fiber ? core::prepare_park() : prepare_park();
   node.notify = [](subscription& s) noexcept { core::unpark_joiner(s.who); };
   subscribe_to_end(f, node);
-  if (f->home == weft_this_hub && f->home != nullptr) f->home->prefer(*f);
-  const int ended = park(node.who, by, f);
+  if (on_fiber && f->home == weft_this_hub) f->home->prefer(*f);
+  const int ended =
+      on_fiber ? core::park_cancellable(node.who, by.ns(), core::wait_kind::object, f) : park(node.who, by, f);
   if (ended == woken) return true;
   unsubscribe_from_end(f, node);
   if (fiber_done(f)) return true;
