@@ -16,27 +16,12 @@ struct exception_place {
   globals* exceptions = nullptr;
   int* error = nullptr;
 
+  /// Whether no exception is caught or under way.
+  bool clean() const noexcept { return exceptions->caught == nullptr && exceptions->uncaught == 0; }
+
   /// The place of the calling thread.
   static exception_place of_this_thread() noexcept {
     return {reinterpret_cast<globals*>(abi::__cxa_get_globals()), &errno};
-  }
-};
-
-/// What a light fiber takes along at a switch, because it shares that place with others.
-struct exception_state {
-  void* caught = nullptr;
-  unsigned int uncaught = 0;
-  int error = 0;
-
-  void save(const exception_place& place) noexcept {
-    caught = place.exceptions->caught;
-    uncaught = place.exceptions->uncaught;
-    error = *place.error;
-  }
-  void restore(const exception_place& place) const noexcept {
-    place.exceptions->caught = caught;
-    place.exceptions->uncaught = uncaught;
-    *place.error = error;
   }
 };
 

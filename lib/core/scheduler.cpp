@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/scheduler.hpp"
 
+#include <utility>
+
 #include "base/check.hpp"
 #include "base/clock.hpp"
 #include "context/jump.hpp"
@@ -28,8 +30,8 @@ void arrive(context::transfer from, fiber& here) noexcept {
 }
 
 // Takes the next fiber for the running one to switch to.
-fiber& pick(hub& h) noexcept {
-  if ((--h.quantum <= 0 && h.time_to_look()) || h.ready_head == nullptr) return h.loop_fiber;
+__attribute__((always_inline)) inline fiber& pick(hub& h) noexcept {
+  if ((__builtin_expect(--h.quantum <= 0, 0) && h.time_to_look()) || h.ready_head == nullptr) return h.loop_fiber;
   return *h.pop_ready();
 }
 
@@ -45,7 +47,10 @@ bool give_stack(hub& h, fiber& f) noexcept {
   return true;
 }
 
-__attribute__((always_inline)) inline void switch_between(hub& h, fiber& from, fiber& to) noexcept {
+// What light fibers share they take along: each finds errno as it left it, and no exceptions of others. Who leaves some there
+// has taken them away (`switch_catching`), so that nearly all need but a look.
+__attribute__((always_inline)) inline void switch_clean(hub& h, fiber& from, fiber& to,
+                                                        const context::exception_place& place) noexcept {
   WEFT_ASSERT(&from != &to);
   if (__builtin_expect(to.state == fiber_state::unstarted, 0)) {
     // A spawn that cannot have a stack cannot be reported any more: spawn returned long ago.
@@ -55,15 +60,29 @@ __attribute__((always_inline)) inline void switch_between(hub& h, fiber& from, f
   h.current = &to;
   ++h.switches;
   // In this frame, not in the fiber: what a fiber needs first when it goes on must not hang on a chain of loads.
-  const context::exception_place place = h.exceptions;
-  const bool light = from.light;
-  context::exception_state kept;
-  if (light) kept.save(place);
+  int* const error = from.light ? place.error : nullptr;
+  const int kept = error != nullptr ? *error : 0;
   from.sanitizer.leave_to(to.sanitizer, from.state == fiber_state::done);
   // Nothing thread-local may be touched from here to the jump.
   if (to.tp != from.tp) context::set_thread_pointer(to.tp);
   arrive(context::jump(to.sp, &from), from);
-  if (light) kept.restore(place);
+  if (error != nullptr) *error = kept;
+}
+
+__attribute__((noinline)) void switch_catching(hub& h, fiber& from, fiber& to) noexcept {
+  const context::exception_place place = h.exceptions;
+  const context::exception_place::globals kept = std::exchange(*place.exceptions, {});
+  switch_clean(h, from, to, place);
+  *place.exceptions = kept;
+}
+
+__attribute__((always_inline)) inline void switch_between(hub& h, fiber& from, fiber& to) noexcept {
+  const context::exception_place place = h.exceptions;
+  if (__builtin_expect(from.light && !place.clean(), 0)) {
+    switch_catching(h, from, to);
+  } else {
+    switch_clean(h, from, to, place);
+  }
 }
 
 [[noreturn]] void light_main(context::transfer from) noexcept {
@@ -75,7 +94,7 @@ __attribute__((always_inline)) inline void switch_between(hub& h, fiber& from, f
   for (;;) {
     hub& h = *weft_this_hub;
     fiber& f = *h.current;
-    context::exception_state{}.restore(h.exceptions);
+    *h.exceptions.error = 0;
     f.run(f);
     if (__builtin_expect(f.home != &h, 0)) end_of_survivor();
     f.state = fiber_state::done;
