@@ -21,7 +21,7 @@ enum class fiber_weight : unsigned char {
 struct fiber_attributes {
   /// Shown in dumps; up to 15 bytes are kept.
   const char* name = nullptr;
-  /// Usable stack bytes at least; 0 stands for 60 KiB. Rounded up to a power of two less a 4 KiB guard page; pages that
+  /// Stack bytes at least, of which Weft takes up to 1.5 KiB; 0: 60 KiB. Rounded up to a power of two less 4 KiB; pages that
   /// are not touched cost nothing.
   std::size_t stack_size = 0;
   /// Where it runs, for life.

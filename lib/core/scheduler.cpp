@@ -37,12 +37,21 @@ __attribute__((always_inline)) inline fiber& pick(hub& h) noexcept {
 
 [[noreturn]] void light_main(context::transfer from) noexcept;
 
+// How far below its top a stack begins: 0 to 15 cache lines. All tops lie at the same place of a page, so the same few sets of the
+// caches would hold what a switch touches of each fiber (docs/decisions/colours.md).
+std::size_t colour_of(const std::byte* top) noexcept {
+  constexpr std::size_t line = 64;
+  // Spacings are powers of two from 2^14 on; the upper bits of a product mix all of them.
+  return ((reinterpret_cast<std::uintptr_t>(top) >> 14) * std::uint64_t{0x9e37'79b9'7f4a'7c15} >> 60) * line;
+}
+
 // Gives an unstarted light fiber the stack it first runs on.
 bool give_stack(hub& h, fiber& f) noexcept {
   f.stack = h.stacks.take(f.spacing);
   if (!f.stack) return false;
   --h.unbegun;
-  f.sp = make_fcontext(f.stack.top, f.stack.size, light_main);
+  const std::size_t colour = colour_of(f.stack.top);
+  f.sp = make_fcontext(f.stack.top - colour, f.stack.size - colour, light_main);
   f.sanitizer.create(f.stack.top - f.stack.size, f.stack.size);
   return true;
 }
@@ -60,13 +69,13 @@ __attribute__((always_inline)) inline void switch_clean(hub& h, fiber& from, fib
   h.current = &to;
   ++h.switches;
   // In this frame, not in the fiber: what a fiber needs first when it goes on must not hang on a chain of loads.
-  int* const error = from.light ? place.error : nullptr;
+  int* const error = __builtin_expect(from.light, 1) ? place.error : nullptr;
   const int kept = error != nullptr ? *error : 0;
   from.sanitizer.leave_to(to.sanitizer, from.state == fiber_state::done);
   // Nothing thread-local may be touched from here to the jump.
   if (to.tp != from.tp) context::set_thread_pointer(to.tp);
   arrive(context::jump(to.sp, &from), from);
-  if (error != nullptr) *error = kept;
+  if (__builtin_expect(error != nullptr, 1)) *error = kept;
 }
 
 __attribute__((noinline)) void switch_catching(hub& h, fiber& from, fiber& to) noexcept {
@@ -127,14 +136,14 @@ __attribute__((always_inline)) inline void switch_between(hub& h, fiber& from, f
 
 // Notes that the park is over; @return whether the fiber has to be put into the run queue for it (one that has not
 // parked yet, running or having let others run, will see that the epoch has passed).
-bool end_park(fiber& f, std::uint64_t epoch, int reason) noexcept {
+__attribute__((always_inline)) inline bool end_park(fiber& f, std::uint64_t epoch, int reason) noexcept {
   if (f.epoch != epoch || f.state < fiber_state::ready || f.state > fiber_state::parked) return false;
   f.reason = static_cast<std::uint8_t>(reason);
   f.epoch = epoch + 1;
   return f.state == fiber_state::parked;
 }
 
-void wake_here(fiber& f, std::uint64_t epoch, int reason) noexcept {
+__attribute__((always_inline)) inline void wake_here(fiber& f, std::uint64_t epoch, int reason) noexcept {
   if (end_park(f, epoch, reason)) f.home->push_ready(f);
 }
 

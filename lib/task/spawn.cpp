@@ -103,6 +103,13 @@ namespace weft::detail {
 using namespace task_layer;  // NOLINT(google-build-using-namespace): this file is its interface
 
 namespace {
+// `current_context`, in the few instructions that it is on a fiber.
+context_node* context_here() noexcept {
+  core::hub* const h = weft_this_hub;
+  const task_block* const b = h != nullptr ? task_of(*h->current) : nullptr;
+  return b != nullptr ? b->storage.context : current_context();
+}
+
 // Where a new fiber goes that was not placed.
 core::hub& place() {
   core::hub& mine = core::local_hub();
@@ -130,7 +137,7 @@ core::fiber* allocate_fiber(std::size_t size, std::size_t align, void** body, vo
   b->end = end_run;
   b->call = run;
   b->id = &h == weft_this_hub ? h.next_id() : core::next_fiber_id();
-  b->storage.context = share_context(current_context());
+  b->storage.context = share_context(context_here());
   *body = b->body;
   return b;
 }
@@ -256,7 +263,8 @@ bool join_fiber(core::fiber* f, deadline by) {
   if (is_running(f)) return false;
   if (core::hubs[f->home->index] != f->home) return false;  // a fork's parent's
   const bool on_fiber = weft_this_hub != nullptr;
-  WEFT_REQUIRE(!on_fiber || weft_this_hub->current != &weft_this_hub->loop_fiber);  // a callback of the hub may not wait
+  WEFT_REQUIRE(!on_fiber ||
+               weft_this_hub->current != &weft_this_hub->loop_fiber);  // a callback of the hub may not wait
   subscription node;
   node.who = on_fiber ? core::prepare_park() : prepare_park();
   node.notify = [](subscription& s) noexcept { core::unpark_joiner(s.who); };
