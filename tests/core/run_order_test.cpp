@@ -9,6 +9,7 @@
 
 #include "context/sanitizer.hpp"
 #include "core/local_hub.hpp"
+#include "plain_order.hpp"
 #include "weft/fiber.hpp"
 
 namespace weft {
@@ -17,6 +18,7 @@ namespace {
 constexpr int crowd = core::hub::crowd;
 
 TEST(run_order, in_a_crowd_who_is_joined_goes_first_and_the_rest_in_order) {
+  WEFT_NEEDS_PLAIN_ORDER();
   constexpr int count = crowd + 10;
   std::vector<int> order;
   std::vector<fiber> all;
@@ -35,6 +37,7 @@ TEST(run_order, in_a_crowd_who_is_joined_goes_first_and_the_rest_in_order) {
 }
 
 TEST(run_order, in_a_crowd_who_joins_goes_on_before_the_others) {
+  WEFT_NEEDS_PLAIN_ORDER();
   int begun = 0;
   std::vector<fiber> all;
   for (int i = 0; i < crowd + 10; ++i) {
@@ -54,6 +57,7 @@ TEST(run_order, in_a_crowd_who_joins_goes_on_before_the_others) {
 }
 
 TEST(run_order, nobody_is_overtaken_for_ever) {
+  WEFT_NEEDS_PLAIN_ORDER();
   int begun = 0;
   constexpr int waiting = 2 * crowd;
   std::vector<fiber> all;
