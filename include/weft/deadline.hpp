@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "weft/clock.hpp"
+
 namespace weft {
 
 /// A point in time on the steady clock, or never: the last parameter of everything that can wait.
@@ -17,7 +19,7 @@ namespace weft {
 /// Cost      Eight bytes; a duration costs one clock read (a vDSO call).
 class deadline {
  public:
-  using clock = std::chrono::steady_clock;
+  using clock = weft::clock;
 
   /// No deadline: waits as long as it takes.
   constexpr deadline() noexcept = default;

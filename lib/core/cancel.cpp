@@ -2,7 +2,7 @@
 #include "core/cancel.hpp"
 
 #include "base/check.hpp"
-#include "base/clock.hpp"
+#include "core/clock.hpp"
 #include "core/local_hub.hpp"
 #include "core/scheduler.hpp"
 #include "weft/cancelled.hpp"
@@ -40,7 +40,7 @@ void renew_bits(fiber& f) noexcept {
   bool noted = f.kill_record->requested();
   std::int64_t now = 0;
   for (detail::cancel_record* r = f.records; r != nullptr && !noted; r = access::outer(*r)) {
-    if (access::due(*r) != timers::never && now == 0) now = base::monotonic_ns();
+    if (access::due(*r) != timers::never && now == 0) now = now_ns();
     noted = r->requested() || access::due(*r) <= now;
   }
   f.cancels = static_cast<std::uint8_t>((f.records != nullptr ? cancel_linked : 0) | (noted ? cancel_noted : 0));
@@ -106,26 +106,29 @@ void return_kill(fiber& runner) noexcept {
   renew_bits(runner);
 }
 
-void fire_records(fiber& f, std::int64_t now) noexcept {
+std::int64_t next_record(const fiber& f, std::int64_t now) noexcept {
   std::int64_t next = timers::never;
   for (detail::cancel_record* r = f.records; r != nullptr; r = access::outer(*r)) {
     const std::int64_t due = access::due(*r);
-    if (due <= now) {
-      f.cancels |= cancel_noted;
-    } else if (due < next) {
-      next = due;
-    }
+    if (due > now && due < next) next = due;
   }
-  arm_record(f, next);
+  return next;
+}
+
+void fire_records(fiber& f, std::int64_t now) noexcept {
+  for (detail::cancel_record* r = f.records; r != nullptr; r = access::outer(*r)) {
+    if (access::due(*r) <= now) f.cancels |= cancel_noted;
+  }
+  arm_record(f, next_record(f, now));
 }
 
 bool is_cancel_due(fiber& f) noexcept {
-  return f.cancels != 0 && !is_unwinding(*f.home, f) && find_due(f, base::monotonic_ns()) != nullptr;
+  return f.cancels != 0 && !is_unwinding(*f.home, f) && find_due(f, now_ns()) != nullptr;
 }
 
 void throw_if_cancelled(hub& h, fiber& f) {
   if (is_unwinding(h, f)) return;
-  if (detail::cancel_record* r = find_due(f, base::monotonic_ns())) throw_record(f, *r);
+  if (detail::cancel_record* r = find_due(f, now_ns())) throw_record(f, *r);
 }
 
 }  // namespace weft::core
@@ -145,7 +148,7 @@ void throw_cancelled() {
   core::hub* const h = weft_this_hub;
   WEFT_REQUIRE(h != nullptr && !core::is_unwinding(*h, *h->current));
   core::fiber& f = *h->current;
-  detail::cancel_record* const r = core::find_due(f, base::monotonic_ns());
+  detail::cancel_record* const r = core::find_due(f, core::now_ns());
   WEFT_REQUIRE(r != nullptr);
   core::throw_record(f, *r);
 }

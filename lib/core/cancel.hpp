@@ -33,6 +33,9 @@ void lend_kill(fiber& task, fiber& runner) noexcept;
 /// On the runner: kills reach it no more.
 void return_kill(fiber& runner) noexcept;
 
+/// The first deadline of the records of @p f behind @p now.
+std::int64_t next_record(const fiber& f, std::int64_t now) noexcept;
+
 /// The fiber's entry in the timer heap came up: notes it if a record is due, and places the entry anew for the next one.
 void fire_records(fiber& f, std::int64_t now) noexcept;
 

@@ -12,9 +12,9 @@
 #include <atomic>
 #include <string_view>
 
-#include "base/clock.hpp"
 #include "base/message.hpp"
 #include "base/syscall.hpp"
+#include "core/clock.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
 
@@ -110,7 +110,7 @@ void print_hub(hub& h) noexcept {
   base::fixed_text<128> head;
   head << "hub " << h.index << ": " << h.live << " fibers, " << h.switches << " switches";
   base::say(head);
-  const std::int64_t now = base::monotonic_ns();
+  const std::int64_t now = now_ns();
   for (fiber* f = h.all.front(); f != nullptr; f = h.all.after(f)) {
     print_fiber(*f, now);
     if (f->state != fiber_state::parked) continue;
@@ -152,6 +152,8 @@ bool is_kernel_worker(long folder, const char* tid) noexcept {
   return (flags & io_worker) != 0;
 }
 
+}  // namespace
+
 // No further than one above @p most: each is a file to be read, and the rest would not change the answer.
 unsigned count_os_threads(unsigned most) noexcept {
   const long fd = base::raw_syscall(SYS_open, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -170,6 +172,8 @@ unsigned count_os_threads(unsigned most) noexcept {
   base::raw_syscall(SYS_close, fd);
   return n;
 }
+
+namespace {
 
 // Not a hub whose thread has ended: nothing happens there.
 bool is_run(const hub& h) noexcept { return h.kernel_tid.load(std::memory_order_relaxed) != 0; }

@@ -16,6 +16,9 @@ void dump_on_sigusr2() noexcept;
 /// in the process can go on: says so once, with all stacks. @p h sleeps for ever then, as the program would natively.
 void report_deadlock(hub& h) noexcept;
 
+/// Of this process, but for the kernel's own workers; stops counting behind @p most.
+unsigned count_os_threads(unsigned most) noexcept;
+
 /// Set by who knows of other ends of a wait (the shim: handlers of signals, native threads): whether there are any.
 extern bool (*may_be_woken_from_outside)() noexcept;
 

@@ -8,9 +8,9 @@
 #include <mutex>
 
 #include "base/check.hpp"
-#include "base/clock.hpp"
 #include "base/spinlock.hpp"
 #include "core/cancel.hpp"
+#include "core/clock.hpp"
 #include "core/local_hub.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
@@ -37,7 +37,7 @@ void move_to_fresh_hub(fiber& survivor) noexcept {
   survivor.heap_slot = 0;
   survivor.mail.store(0, std::memory_order_relaxed);
   adopt_thread(*h, survivor);
-  if (survivor.records != nullptr) fire_records(survivor, base::monotonic_ns());  // its timeouts hold on
+  if (survivor.records != nullptr) fire_records(survivor, now_ns());  // its timeouts hold on
 }
 
 void in_child() {

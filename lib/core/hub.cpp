@@ -2,6 +2,7 @@
 #include "core/hub.hpp"
 
 #include "base/clock.hpp"
+#include "core/clock.hpp"
 #include "core/dump.hpp"
 #include "core/random_schedule.hpp"
 #include "core/scheduler.hpp"
@@ -27,13 +28,14 @@ bool hub::prepare(unsigned number) noexcept {
   return events.create();
 }
 
-void hub::look(bool block) noexcept {
+// Asleep until @p until_ns of the kernel's time; 0: not at all.
+void hub::look(std::int64_t until_ns) noexcept {
   events_in_batch_ = 0;
   poll_due = false;
   if (__builtin_expect(schedule_seed.load(std::memory_order_relaxed) != lots.seed(), 0)) take_seed();
   quantum = turn_;
   looked_at_switch_ = switches;
-  events.run(block, block ? deadlines.next() : 0);
+  events.run(until_ns != 0, until_ns);
   looked_at_ = base::monotonic_ns();
 }
 
@@ -54,7 +56,7 @@ void hub::run_loop() noexcept {
     fire_timers();
     if (poll_due) {
       begin_look();
-      look(false);
+      look(0);
       if (watch != nullptr) watch->after_poll(*this, false);
     }
     if (ready_head != nullptr) {
@@ -77,7 +79,7 @@ void hub::run_loop() noexcept {
     told = false;
     if (awake) {
       begin_look();
-      look(false);
+      look(0);
       watch->after_poll(*this, true);
       awake = false;
       continue;
@@ -88,11 +90,15 @@ void hub::run_loop() noexcept {
       stacks.trim();
     }
     if (spin_for_messages()) continue;
+    if (time_is_of_a_test()) {
+      rest_in_test_time();
+      continue;
+    }
     report_deadlock(*this);
     begin_look();  // who sees us sleep, and sleep again, sees that it was not the same sleep
     sleeping.store(true, std::memory_order_seq_cst);
     // A message posted before the store above was seen was posted without a kick.
-    if (inbox.load(std::memory_order_seq_cst) == nullptr && ready_head == nullptr) look(true);
+    if (inbox.load(std::memory_order_seq_cst) == nullptr && ready_head == nullptr) look(deadlines.next());
     sleeping.store(false, std::memory_order_relaxed);
     if (inbox.load(std::memory_order_relaxed) != nullptr && base::monotonic_ns() - now < worth_spinning) {
       spins_left_ = spins_granted;

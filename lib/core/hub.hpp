@@ -40,6 +40,13 @@ struct idler {
   idler* next = nullptr;
 };
 
+/// What a hub has told of itself when it agreed to a jump of a test's time (core/test_clock.cpp).
+struct test_vote {
+  std::uint64_t round = 0;     // in which it agrees; 0: in none yet
+  std::uint64_t switches = 0;  // at its last visit
+  std::int64_t next = 0;       // its first deadline
+};
+
 /// The scheduler of one OS thread: run queue, event loop, timers, stacks, inbox.
 ///
 /// A fiber that waits switches straight to the next ready one. The hub's own context, the *loop fiber*, is entered only
@@ -80,7 +87,7 @@ class hub {
   // those on their way from other threads.
   std::atomic<std::uint32_t> load{0};
   std::atomic<std::uint32_t> arriving{0};
-  std::atomic<std::uint32_t> awaited{0};  // waits that something outside the process may end
+  std::atomic<std::uint64_t> awaited{0};  // waits that something else than a fiber may end, by kind: `await`
   // Looks at I/O so far, begun before `sleeping` is set: an event belongs to the last one. Written by the hub alone.
   std::atomic<std::uint32_t> polls{0};
   std::atomic<int> kernel_tid{0};  // of the OS thread that runs it; 0: none yet, or none any more
@@ -93,11 +100,15 @@ class hub {
   waker newcomers{};  // who waits until a fiber has come here; on this hub
 
   const hub_watch* watch = nullptr;
-  /// Something outside can (@p change 1), or no longer (-1), wake somebody here.
-  void await(int change) noexcept {
-    awaited.store(awaited.load(std::memory_order_relaxed) + static_cast<std::uint32_t>(change),
-                  std::memory_order_relaxed);
+  /// Something outside can (@p change 1), or no longer (-1), wake somebody here. Sleeps, which only time and signals end, are
+  /// counted in the lower half.
+  void await(int change) noexcept { await(wait_kind::outside, change); }
+  void await(wait_kind kind, int change) noexcept {
+    const auto unit = static_cast<std::uint64_t>(change) << (kind == wait_kind::sleep ? 0 : 32);
+    awaited.store(awaited.load(std::memory_order_relaxed) + unit, std::memory_order_relaxed);
   }
+  /// Whether more than time and signals may wake somebody here.
+  bool awaits_events() const noexcept { return awaited.load(std::memory_order_relaxed) >> 32 != 0; }
 
   bool prepare(unsigned number) noexcept;
   /// The body of the loop fiber. Returns when `stopping` is set and nothing is ready.
@@ -195,6 +206,7 @@ class hub {
   std::uint32_t lottery = 2463534242;  // of rotate_ready_behind; never 0
   bool poll_due = false;               // the loop fiber is to look at I/O before it runs anybody
   bool stopping = false;
+  test_vote vote;  // under the lock of core/test_clock.cpp
 
   // -- random schedules (core/random_schedule.cpp). With one every switch asks `time_to_look`, and that draws.
   draws lots;
@@ -207,7 +219,13 @@ class hub {
   void draw_front() noexcept;
   bool draw_turn() noexcept;
   void begin_look() noexcept { polls.store(polls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
-  void look(bool block) noexcept;
+  void look(std::int64_t until_ns) noexcept;
+
+  /// Under a test_clock, in the place of a sleep until the next deadline: agrees to a jump of the time with the other hubs.
+  void rest_in_test_time() noexcept;
+  std::int64_t agree(std::uint64_t seen_round) noexcept;
+  /// The first deadline that a fiber has. Entries of waits that have ended leave the heap.
+  std::int64_t next_due() noexcept;
 
   /// Readies the fibers that wait for idleness with the highest priority there is.
   void wake_idlers() noexcept;

@@ -9,8 +9,8 @@
 #include <limits>
 #include <system_error>
 
-#include "base/clock.hpp"
 #include "base/syscall.hpp"
+#include "core/clock.hpp"
 #include "core/local_hub.hpp"
 #include "core/scheduler.hpp"
 #include "weft/this_fiber.hpp"
@@ -38,7 +38,7 @@ deadline hub_driver::run_once(std::chrono::nanoseconds slice) {
     throw std::system_error(EPERM, std::generic_category(), "weft::hub_driver: not on the thread that made it");
   }
   // Behind all others who wait for idleness: they have had their turn, and what they armed has been told to the kernel.
-  const std::int64_t now = base::monotonic_ns();
+  const std::int64_t now = core::now_ns();
   const deadline limit = deadline::from_ns(now + std::min(slice.count(), core::timers::never - now));
   if (!this_fiber::idle(std::numeric_limits<int>::min(), limit)) return at_once;
   if (hub_->ready_head != nullptr) return at_once;
@@ -48,12 +48,12 @@ deadline hub_driver::run_once(std::chrono::nanoseconds slice) {
   hub_->sleeping.store(true, std::memory_order_seq_cst);
   if (hub_->inbox.load(std::memory_order_seq_cst) != nullptr) return at_once;
   std::int64_t next = hub_->deadlines.next();
-  if (hub_->watch != nullptr) next = std::min(next, base::monotonic_ns() + blind_interval);
+  if (hub_->watch != nullptr) next = std::min(next, core::now_ns() + blind_interval);
   return deadline::from_ns(next);
 }
 
 void hub_driver::sleep(deadline by) const noexcept {
-  const std::int64_t left = by.is_never() ? 0 : std::max<std::int64_t>(by.ns() - base::monotonic_ns(), 0);
+  const std::int64_t left = by.is_never() ? 0 : std::max<std::int64_t>(by.ns() - core::now_ns(), 0);
   const timespec limit{left / 1'000'000'000, left % 1'000'000'000};
   pollfd one{native_handle(), POLLIN, 0};
   base::raw_syscall(SYS_ppoll, &one, 1, by.is_never() ? nullptr : &limit, nullptr, 0);

@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "base/clock.hpp"
 #include "context/jump.hpp"
 #include "context/thread_pointer.hpp"
 #include "core/cancel.hpp"
+#include "core/clock.hpp"
 #include "core/dump.hpp"
 #include "core/fork.hpp"
 #include "core/thread_park.hpp"
@@ -169,7 +169,7 @@ void enqueue_new(fiber& f, hub& h) noexcept {
   if (__builtin_expect(h.newcomers.target != nullptr, 0)) wake_here(*h.newcomers.target, h.newcomers.epoch, woken);
   if (__builtin_expect(f.due != timers::never, 0)) {
     f.state = fiber_state::delayed;
-    if (f.due > base::monotonic_ns() && h.deadlines.arm(f)) return;
+    if (f.due > now_ns() && h.deadlines.arm(f)) return;
     f.due = timers::never;
   }
   if (unstarted) {
@@ -262,10 +262,10 @@ __attribute__((always_inline)) inline int park_in(waker w, std::int64_t due_ns, 
   f.cancellable = cancellable;
   f.state = fiber_state::parked;
   const bool outside = kind != wait_kind::object;
-  if (outside) h.awaited.store(h.awaited.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (outside) h.await(kind, 1);
   switch_between(h, f, pick(h));
   while (__builtin_expect(f.show_stack, 0)) show_own_stack(h, f);
-  if (outside) h.awaited.store(h.awaited.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  if (outside) h.await(kind, -1);
   f.wait = wait_kind::none;
   f.due = timers::never;
   WEFT_ASSERT(f.epoch != w.epoch);
@@ -370,7 +370,7 @@ void hub::prefer(fiber& f) noexcept {
 
 void hub::fire_timers() noexcept {
   if (deadlines.count() == 0) return;
-  const std::int64_t now = base::monotonic_ns();
+  const std::int64_t now = now_ns();
   while (fiber* f = deadlines.pop(now)) {
     if (__builtin_expect(f->records != nullptr, 0)) fire_records(*f, now);
     if (f->due == timers::never) continue;

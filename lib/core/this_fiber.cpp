@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "weft/this_fiber.hpp"
 
-#include "base/clock.hpp"
+#include "core/clock.hpp"
 #include "core/local_hub.hpp"
 #include "core/scheduler.hpp"
 
@@ -9,7 +9,7 @@ namespace weft::this_fiber {
 
 void sleep_until(deadline by) {
   core::local_hub();
-  if (by.ns() <= base::monotonic_ns()) {
+  if (by.ns() <= core::now_ns()) {
     core::yield_and_poll();
     return interruption_point();
   }

@@ -12,6 +12,7 @@
 #include "base/memory.hpp"
 #include "base/syscall.hpp"
 #include "base/thread_key.hpp"
+#include "core/clock.hpp"
 #include "core/timers.hpp"
 
 namespace weft::core {
@@ -63,6 +64,7 @@ fiber& thread_block() {
 
 int park_thread(fiber& f, waker w, std::int64_t due_ns) noexcept {
   WEFT_REQUIRE(&f == block_of_thread && f.epoch == w.epoch);
+  if (time_is_of_a_test() && due_ns != timers::never) due_ns += base::monotonic_ns() - now_ns();
   const timespec until{due_ns / 1'000'000'000, due_ns % 1'000'000'000};
   for (;;) {
     const std::uint64_t seen = f.remote_wake.load(std::memory_order_seq_cst);

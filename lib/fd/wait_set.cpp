@@ -5,8 +5,8 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
-#include "base/clock.hpp"
 #include "base/syscall.hpp"
+#include "core/clock.hpp"
 #include "core/scheduler.hpp"
 #include "fd/table.hpp"
 
@@ -106,7 +106,7 @@ outcome wait_set::wait(std::int64_t due_ns, bool cancellable) noexcept {
   }
   std::int64_t due = due_ns;
   if (by_epoll_) {
-    const std::int64_t soon = base::monotonic_ns() + blind_interval;
+    const std::int64_t soon = core::now_ns() + blind_interval;
     if (soon < due) due = soon;
   }
   const core::wait_kind kind = count_ == 0 ? core::wait_kind::sleep : core::wait_kind::fd;

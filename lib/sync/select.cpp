@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
+#include "core/clock.hpp"
 
 namespace weft::detail {
 
@@ -232,7 +233,7 @@ void select_bell::disarm() noexcept {
   armed_ = false;
 }
 
-bool timer_case::attempt() { return !due_.is_never() && due_.ns() <= base::monotonic_ns(); }
+bool timer_case::attempt() { return !due_.is_never() && due_.ns() <= core::now_ns(); }
 
 std::optional<std::size_t> select_one(std::span<select_case*> cases, deadline by) {
   std::uint32_t index = 0;

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "base/cpus.hpp"
+#include "core/clock.hpp"
 #include "core/fork.hpp"
 #include "task/real_thread.hpp"
 #include "weft/offload.hpp"
@@ -35,6 +36,13 @@ struct live_pools {
       }
     }
   }
+  static bool are_at_work() noexcept {
+    const std::lock_guard guard(lock);
+    for (const thread_pool* p = first; p != nullptr; p = p->next_) {
+      if (p->unfinished() != 0) return true;
+    }
+    return false;
+  }
   // Each step under the lock leaves a list that can be walked.
   static void in_child() noexcept {
     new (&lock) detail::spinlock;
@@ -55,6 +63,7 @@ thread_pool::thread_pool(const thread_pool_options& options)
   static constinit core::fork_hook hook{tasks::live_pools::in_child};
   core::on_fork(hook);
   tasks::live_pools::add(*this);
+  core::others_are_at_work.store(tasks::live_pools::are_at_work, std::memory_order_release);
 }
 
 thread_pool::~thread_pool() {

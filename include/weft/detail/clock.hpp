@@ -11,7 +11,7 @@ namespace weft::detail {
 /// clock during the wait moves nothing.
 template <class Clock, class Duration>
 deadline to_deadline(const std::chrono::time_point<Clock, Duration>& point) {
-  if constexpr (std::is_same_v<Clock, deadline::clock>) {
+  if constexpr (std::is_same_v<Clock, deadline::clock::time_point::clock>) {
     return std::chrono::ceil<deadline::clock::duration>(point);
   } else {
     return point - Clock::now();
