@@ -103,7 +103,7 @@ class Checker:
     def check_include(self, path, line, name, target, quoted):
         for header, folders in self.rules.doors.items():
             if name == header and path.startswith(("include/", "lib/", "shim/")):
-                if not path.startswith(tuple(f + "/" for f in folders)):
+                if path not in folders and not path.startswith(tuple(f + "/" for f in folders)):
                     self.fault(path, line, f"<{header}> belongs to {' '.join(folders)} alone")
         if target is None:
             if quoted and path.startswith(("include/", "lib/", "shim/")) and not self.generated(path, name):

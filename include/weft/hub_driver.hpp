@@ -24,7 +24,7 @@ class hub;
 ///       if (fds[1].revents != 0) mine_is_ready();
 ///     }
 ///
-/// A program that has no such loop needs none of this: a fiber that waits lets the others run.
+/// For a libev loop `libev_driver` does that. A program that has no loop needs none of this: a fiber that waits lets the others run.
 ///
 /// Blocking  `run_once` holds the calling code for @p slice at most, but for a fiber that does not let go. `run_until` waits.
 /// Order     What fibers do in `run_once` is over, or waits, when it returns. What the other loop's own code readies (a spawn, a
