@@ -17,7 +17,6 @@ namespace weft {
 
 namespace {
 
-
 // A question, under which the same ones find each other: the name of an address has no service and no host.
 struct question {
   name_query query;
