@@ -10,13 +10,13 @@ namespace weft::testing_support {
 /// What `cancels` makes a suspension point throw.
 struct stopped {};
 
-/// Calls @p wait and cancels it as soon as all that it has started waits, too. @return whether it ended by that
-template <class F>
-bool cancels(F&& wait) {
+/// Calls @p wait and cancels it once @p ready, in another fiber, is over. @return whether it ended by that
+template <class F, class Ready>
+bool cancels_after(Ready ready, F&& wait) {
   detail::cancel_record request([](detail::cancel_record&) { throw stopped(); });
   request.enter();
-  const fiber canceller = spawn([&request] {
-    this_fiber::idle();
+  const fiber canceller = spawn([&request, ready] {
+    ready();
     request.request();
   });
   bool was_cancelled = false;
@@ -28,6 +28,18 @@ bool cancels(F&& wait) {
   request.leave();
   canceller.join();
   return was_cancelled;
+}
+
+/// Cancels it as soon as all that it has started waits, too.
+template <class F>
+bool cancels(F&& wait) {
+  return cancels_after([] { this_fiber::idle(); }, wait);
+}
+
+/// For what keeps going, or others beside it: cancels it as soon as another fiber gets a turn.
+template <class F>
+bool cancels_going(F&& wait) {
+  return cancels_after([] {}, wait);
 }
 
 }  // namespace weft::testing_support

@@ -9,6 +9,7 @@
 
 #include "tests/io/support.hpp"
 #include "weft/cancelled.hpp"
+#include "weft/event.hpp"
 
 namespace weft::io {
 namespace {
@@ -53,16 +54,16 @@ TEST(crew, who_gives_up_waiting_for_a_place_has_none) {
 
 TEST(crew, its_end_is_when_the_last_has_left) {
   crew c(10);
-  bool leave = false;
+  event leave;
   c.take_place();
   const fiber f = spawn([&] {
     const crew::member self(c);
-    while (!leave) this_fiber::yield();
+    leave.wait();
   });
   EXPECT_FALSE(c.wait_for_end(1ms));
   EXPECT_EQ(c.active(), 1U);
   EXPECT_TRUE(cancels([&] { c.wait_for_end(deadline::never()); }));
-  leave = true;
+  leave.set();
   EXPECT_TRUE(c.wait_for_end(10s));
   EXPECT_EQ(c.active(), 0U);
   f.join();

@@ -228,7 +228,7 @@ TEST(waiting, a_fiber_that_never_has_to_wait_lets_others_run) {
 
 TEST(waiting, a_fiber_that_never_has_to_wait_can_be_cancelled) {
   auto [a, b] = stream_socket::pair();
-  EXPECT_TRUE(cancels([&a = a, &b = b] {
+  EXPECT_TRUE(cancels_going([&a = a, &b = b] {
     char room[1];
     for (int i = 0; i < 1'000'000; ++i) {
       a.write_all("y");
