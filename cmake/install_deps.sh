@@ -8,7 +8,7 @@ weft_packages() {
   case $1 in
     build) echo g++ cmake ninja-build pkg-config python3 libev-dev libboost-dev libboost-context-dev liburing-dev libcapstone-dev libc-ares-dev \
                 libssl-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev ;;
-    test) echo clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev binutils procps gdb linux-perf \
+    test) echo clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev binutils procps gdb linux-perf \
                python3 libpython3.11-testsuite memcached tinyproxy stunnel4 curl mariadb-server mariadb-client openssl \
                libcurl4-openssl-dev libhiredis-dev redis-server ;;
     nightly) echo chromium chromium-driver ;;

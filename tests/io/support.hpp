@@ -42,6 +42,7 @@ std::error_code failure(Call call) {
 }
 
 using testing_support::cancels;
+using testing_support::cancels_going;
 
 inline std::set<std::string> open_files() {
   std::set<std::string> names;
