@@ -53,7 +53,7 @@ bool shared_mutex::wait_for_it(deadline by, std::uint64_t kind) {
     return true;
   }
   // It may have been a writer who kept readers behind it waiting.
-  hand_over(state_.load(std::memory_order_relaxed) & ~waiting);
+  hand_over(state_.load(std::memory_order_acquire) & ~waiting);
   if (ended == cancelled_wait) throw_cancelled();
   return false;
 }
@@ -82,7 +82,8 @@ void shared_mutex::unlock_shared_slowly() {
       continue;
     }
     lock_.lock();
-    if (!waiters_.empty()) return hand_over((state_.load(std::memory_order_relaxed) & ~waiting) - reader);
+    // Acquired: readers who have left before released by this word alone, and who is woken must be behind them, too.
+    if (!waiters_.empty()) return hand_over((state_.load(std::memory_order_acquire) & ~waiting) - reader);
     seen = state_.fetch_and(~waiting, std::memory_order_relaxed) & ~waiting;
     lock_.unlock();
   }
