@@ -9,17 +9,15 @@
 //
 // Prints one line, "COUNT fibers NANOSECONDS CPU_NANOSECONDS PEAK_BYTES": the times of one fiber, and what the process had
 // resident at most beyond what it had at its start. bench/spawn.py runs this beside bench/peers/spawn.go.
-#include <sys/resource.h>
-
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <string>
 #include <vector>
 #include <weft/fiber.hpp>
+
+#include "bench/spawn_measure.hpp"
 
 namespace {
 
@@ -49,34 +47,13 @@ void sleepers(std::uint64_t count) {
   weft::this_fiber::yield();
 }
 
-std::int64_t cpu_ns() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto ns = [](const timeval& t) { return (t.tv_sec * std::int64_t{1'000'000} + t.tv_usec) * 1000; };
-  return ns(used.ru_utime) + ns(used.ru_stime);
-}
-
-// Bytes of a line of /proc/self/status, which counts in KiB.
-std::int64_t status_bytes(const char* name) {
-  std::ifstream in("/proc/self/status");
-  for (std::string line; std::getline(in, line);) {
-    if (line.rfind(name, 0) == 0) return std::strtoll(line.c_str() + std::strlen(name), nullptr, 10) * 1024;
-  }
-  return 0;
-}
-
-// The tables that map the stacks are paid for too.
-std::int64_t peak_bytes() { return status_bytes("VmHWM:") + status_bytes("VmPTE:"); }
-
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string what = argc == 3 ? argv[1] : "";
   const std::uint64_t count = argc == 3 ? std::strtoull(argv[2], nullptr, 10) : 0;
   weft::spawn([] {}).join();  // the hub is there
-  const std::int64_t before = peak_bytes();
-  const std::int64_t cpu = cpu_ns();
-  const auto start = std::chrono::steady_clock::now();
+  const bench::spawn_measure measure;
   if (count == 0) {
     std::fprintf(stderr, "usage: spawn_bench join|skynet|sleepers COUNT\n");
     return 2;
@@ -95,11 +72,6 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "spawn_bench: there is no '%s'\n", what.c_str());
     return 2;
   }
-  const auto wall = std::chrono::steady_clock::now() - start;
-  const double each = static_cast<double>(count);
-  std::printf("%llu fibers %.1f %.1f %lld\n", static_cast<unsigned long long>(count),
-              static_cast<double>(std::chrono::nanoseconds(wall).count()) / each,
-              static_cast<double>(cpu_ns() - cpu) / each, static_cast<long long>(peak_bytes() - before));
-  std::fflush(stdout);
+  measure.print(count);
   std::_Exit(0);  // a million sleepers are not woken to end
 }

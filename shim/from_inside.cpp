@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "shim/from_inside.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <time.h>
 
+#include "base/folder.hpp"
 #include "base/syscall.hpp"
 #include "core/runtime.hpp"
 #include "shim/hub_threads.hpp"
@@ -66,21 +66,13 @@ void add_thread(name_list& list, int directory, const char* tid) noexcept {
 
 /// The threads of this process besides the calling one. Without /proc there are none to be seen.
 bool list_threads(base::text& into) noexcept {
-  const long directory =
-      base::raw_syscall(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  if (base::is_error(directory)) return false;
   name_list list(into);
   const long own = base::raw_syscall(SYS_gettid);
-  alignas(dirent64) char entries[2048];
-  for (long size; (size = base::raw_syscall(SYS_getdents64, directory, entries, sizeof entries)) > 0;) {
-    for (long at = 0; at < size;) {
-      const auto* entry = reinterpret_cast<const dirent64*>(entries + at);
-      at += entry->d_reclen;
-      const char* const name = static_cast<const char*>(entry->d_name);
-      if (name[0] != '.' && number_of(name) != own) add_thread(list, static_cast<int>(directory), name);
-    }
-  }
-  base::raw_syscall(SYS_close, directory);
+  const bool seen = base::for_each_entry("/proc/self/task", [&](int folder, const char* tid) {
+    if (number_of(tid) != own) add_thread(list, folder, tid);
+    return true;
+  });
+  if (!seen) return false;
   list.end();
   return !into.empty();
 }

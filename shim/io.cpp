@@ -11,12 +11,11 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#include <charconv>
-#include <cstring>
 #include <string_view>
 
 #include "fd/poll_now.hpp"
 #include "shim/blocked.hpp"
+#include "shim/fd_link.hpp"
 #include "shim/helper.hpp"
 #include "shim/socket_io.hpp"
 #include "shim/thread.hpp"
@@ -78,12 +77,8 @@ long write_now(slot& s, int fd, const iovec* from, unsigned long vectors) noexce
 // A read of less than this fails before there is a value to read: so it is with eventfds, timerfds and signalfds
 // (fs/eventfd.c, eventfd_read; fs/timerfd.c, timerfd_read_iter; fs/signalfd.c, signalfd_read_iter), where others wait first.
 unsigned long least_read(int fd) noexcept {
-  char link[40] = "/proc/self/fd/";
-  char* at = link + std::strlen(link);
-  *std::to_chars(at, link + sizeof link - 1, fd).ptr = 0;
-  char target[40] = {};
-  if (base::is_error(base::raw_syscall(SYS_readlink, link, target, sizeof target - 1))) return 0;
-  const std::string_view name = target;
+  char target[40];
+  const std::string_view name = read_fd_link(fd, target, sizeof target);
   if (name == "anon_inode:[eventfd]" || name == "anon_inode:[timerfd]") return sizeof(std::uint64_t);
   return name == "anon_inode:[signalfd]" ? sizeof(signalfd_siginfo) : 0;
 }
@@ -193,36 +188,44 @@ bool is_character_device(int fd) noexcept {
   return !base::is_error(base::raw_syscall(SYS_fstat, fd, &st)) && S_ISCHR(st.st_mode);
 }
 
-// What `result` of a file that never blocks becomes. /dev/zero and /dev/urandom look for signals behind each page and come back
-// with what they have (drivers/char/mem.c, read_iter_zero; drivers/char/random.c, get_random_bytes_user). The scheduler's tick is
-// none that the program knows of, so the call goes on: as long as no signal of the program's is there.
-long whole(const call& c, long result, long vector_call, const iovec* parts, unsigned long vectors,
-           unsigned long length) noexcept {
+// /dev/zero, /dev/urandom and getrandom look for signals behind each page and come back with what they have (drivers/char/mem.c,
+// read_iter_zero; drivers/char/random.c, get_random_bytes_user). The scheduler's tick is none that the program knows of.
+bool may_be_cut(long result) noexcept {
   constexpr long page = 4096;
-  if (__builtin_expect(result <= 0 || result % page != 0 || static_cast<unsigned long>(result) >= length, 1)) {
-    return result;
-  }
+  return __builtin_expect(result > 0 && result % page == 0, 0);
+}
+
+// What `result` of such a call becomes: it goes on, by `rest(done)`, as long as no signal of the program's is there.
+template <class Rest>
+long go_on(long result, unsigned long length, Rest rest) noexcept {
   const auto& signals = static_cast<thread*>(weft_this_hub->current)->signals;
-  if (!is_character_device(c.fd())) return result;
   auto done = static_cast<unsigned long>(result);
   while (done < length && !signals.attention.load(std::memory_order_relaxed)) {
-    vector_window w;
-    if (!w.fill(parts, vectors, done)) break;
-    const long more = base::raw_syscall(vector_call, c.fd(), w.parts, w.count);
+    const long more = rest(done);
     if (more <= 0) break;
     done += static_cast<unsigned long>(more);
   }
   return static_cast<long>(done);
 }
 
-// The same of a call with one buffer, and of one with several.
-long whole(const call& c, long result, long vector_call) noexcept {
+long whole(const call& c, long result, long vector_call, const iovec* parts, unsigned long vectors,
+           unsigned long length) noexcept {
+  if (static_cast<unsigned long>(result) >= length || !is_character_device(c.fd())) return result;
+  return go_on(result, length, [&](unsigned long done) {
+    vector_window w;
+    return w.fill(parts, vectors, done) ? base::raw_syscall(vector_call, c.fd(), w.parts, w.count) : 0;
+  });
+}
+
+// What a call with one buffer, or with several, on a file that never blocks has to answer.
+long whole_of_one(const call& c, long result, long vector_call) noexcept {
+  if (!may_be_cut(result)) return result;
   const iovec part{c.arg<void*>(1), c.args[2]};
   return whole(c, result, vector_call, &part, 1, c.args[2]);
 }
 long whole_of_many(const call& c, long result, long vector_call) noexcept {
   unsigned long length;
-  if (result <= 0 || !sum_vectors(c.arg<const iovec*>(1), c.args[2], length)) return result;
+  if (!may_be_cut(result) || !sum_vectors(c.arg<const iovec*>(1), c.args[2], length)) return result;
   return whole(c, result, vector_call, c.arg<const iovec*>(1), c.args[2], length);
 }
 
@@ -234,7 +237,7 @@ bool is_plain_vector_call(const call& c) noexcept { return static_cast<long>(c.a
 long sys_read(call& c) noexcept {
   long result;
   slot* s = slot_for(c, c.fd(), result);
-  if (s == nullptr) return whole(c, result, SYS_readv);
+  if (s == nullptr) return whole_of_one(c, result, SYS_readv);
   if (c.args[2] == 0) return pass(c);
   if (is_socket(*s)) return receive(c, *s, c.fd(), c.arg<void*>(1), c.args[2], 0, nullptr, nullptr);
   const iovec to{c.arg<void*>(1), c.args[2]};
@@ -244,7 +247,7 @@ long sys_read(call& c) noexcept {
 long sys_write(call& c) noexcept {
   long result;
   slot* s = slot_for(c, c.fd(), result);
-  if (s == nullptr) return whole(c, result, SYS_writev);
+  if (s == nullptr) return whole_of_one(c, result, SYS_writev);
   if (is_socket(*s)) return send(c, *s, c.fd(), c.arg<const void*>(1), c.args[2], 0, nullptr, 0);
   if (c.args[2] == 0) return pass(c);
   const iovec from{c.arg<void*>(1), c.args[2]};
@@ -279,16 +282,10 @@ long sys_pwritev2(call& c) noexcept {
 
 long sys_getrandom(call& c) noexcept {
   const long result = pass(c);
-  constexpr long page = 4096;
-  if (__builtin_expect(result <= 0 || result % page != 0, 1)) return result;
-  const auto& signals = static_cast<thread*>(weft_this_hub->current)->signals;
-  auto done = static_cast<unsigned long>(result);
-  while (done < c.args[1] && !signals.attention.load(std::memory_order_relaxed)) {
-    const long more = base::raw_syscall(SYS_getrandom, c.args[0] + done, c.args[1] - done, c.args[2]);
-    if (more <= 0) break;
-    done += static_cast<unsigned long>(more);
-  }
-  return static_cast<long>(done);
+  if (!may_be_cut(result)) return result;
+  return go_on(result, c.args[1], [&](unsigned long done) {
+    return base::raw_syscall(SYS_getrandom, c.args[0] + done, c.args[1] - done, c.args[2]);
+  });
 }
 
 }  // namespace weft::shim

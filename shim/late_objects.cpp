@@ -2,7 +2,6 @@
 #include "shim/late_objects.hpp"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <link.h>
 
 #include <atomic>
@@ -11,7 +10,7 @@
 
 #include "base/spinlock.hpp"
 #include "base/syscall.hpp"
-#include "base/text.hpp"
+#include "shim/fd_link.hpp"
 #include "shim/sites.hpp"
 
 namespace weft::shim {
@@ -83,11 +82,8 @@ void patch_noted_text(int fd) noexcept {
   for (unsigned i = 0; i < count; ++i) {
     const ElfW(Phdr)& h = headers[i];
     if (h.p_type != PT_LOAD || (h.p_flags & PF_X) == 0 || page_of(h.p_offset) != text.offset) continue;
-    base::fixed_text<40> link;
-    link << "/proc/self/fd/" << fd << '\0';
     char path[1008];
-    const long length = base::raw_syscall(SYS_readlink, link.view().data(), path, sizeof path - 1);
-    path[base::is_error(length) ? 0 : length] = 0;
+    path[read_fd_link(fd, path, sizeof path - 1).size()] = 0;
     dl_phdr_info info{};
     info.dlpi_addr = text.address - page_of(h.p_vaddr);
     info.dlpi_name = path;

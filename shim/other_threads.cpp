@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "shim/other_threads.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/folder.hpp"
 #include "base/syscall.hpp"
 
 namespace weft::shim {
@@ -49,28 +49,17 @@ other_threads::other_threads() {
 }
 
 void other_threads::list() {
-  long directory = base::raw_syscall(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  if (base::is_error(directory)) {
-    all_listed_ = false;
-    return;
-  }
-  alignas(dirent64) char entries[4096];
-  while (true) {
-    long size = base::raw_syscall(SYS_getdents64, directory, entries, sizeof entries);
-    if (size <= 0) break;
-    for (long at = 0; at < size;) {
-      const auto* entry = reinterpret_cast<const dirent64*>(entries + at);
-      at += entry->d_reclen;
-      std::uint64_t place;
-      if (entry->d_name[0] == '.' || !place_of(static_cast<int>(directory), entry->d_name, place)) continue;
-      if (count_ == max_places) {
-        all_listed_ = false;
-      } else {
-        places_[count_++] = place;
-      }
+  const bool seen = base::for_each_entry("/proc/self/task", [this](int folder, const char* tid) {
+    std::uint64_t place;
+    if (!place_of(folder, tid, place)) return true;
+    if (count_ == max_places) {
+      all_listed_ = false;
+    } else {
+      places_[count_++] = place;
     }
-  }
-  base::raw_syscall(SYS_close, directory);
+    return true;
+  });
+  if (!seen) all_listed_ = false;
 }
 
 bool other_threads::returns_to(std::uint64_t address) const {

@@ -77,7 +77,6 @@ long sys_tgkill(call&) noexcept;
 long sys_pause(call&) noexcept;
 long sys_sigaltstack(call&) noexcept;
 long sys_signalfd(call&) noexcept;
-long sys_signalfd4(call&) noexcept;
 long sys_timer_create(call&) noexcept;
 long sys_timer_delete(call&) noexcept;
 

@@ -69,7 +69,7 @@ constexpr table_row rows[] = {
     {SYS_pause, sys_pause, group::signal},
     {SYS_sigaltstack, sys_sigaltstack, group::signal},
     {SYS_signalfd, sys_signalfd, group::signal},
-    {SYS_signalfd4, sys_signalfd4, group::signal},
+    {SYS_signalfd4, sys_signalfd, group::signal},
     {SYS_timer_create, sys_timer_create, group::signal},
     // reading and writing; both groups need these
     {SYS_read, sys_read, group::socket},

@@ -40,9 +40,9 @@ class libev_driver {
                               "weft::libev_driver: the loop is null; ev_default_loop(0) gives none without a backend");
     }
     ev_prepare_init(&prepare_, before_sleep);
-    ev_io_init(&io_, on_io, hub_.native_handle(), EV_READ);
-    ev_timer_init(&timer_, on_timer, 0., 0.);
-    ev_idle_init(&idle_, on_idle);
+    ev_io_init(&io_, end_sleep<ev_io>, hub_.native_handle(), EV_READ);
+    ev_timer_init(&timer_, end_sleep<ev_timer>, 0., 0.);
+    ev_idle_init(&idle_, end_sleep<ev_idle>);
     prepare_.data = this;
     ev_prepare_start(loop_, &prepare_);
     ev_io_start(loop_, &io_);
@@ -61,9 +61,8 @@ class libev_driver {
   static void before_sleep(struct ev_loop*, ev_prepare* w, int) noexcept {
     static_cast<libev_driver*>(w->data)->run_fibers();
   }
-  static void on_io(struct ev_loop*, ev_io*, int) noexcept {}
-  static void on_timer(struct ev_loop*, ev_timer*, int) noexcept {}
-  static void on_idle(struct ev_loop*, ev_idle*, int) noexcept {}
+  template <class Watcher>
+  static void end_sleep(struct ev_loop*, Watcher*, int) noexcept {}
 
   void run_fibers() noexcept {
     const deadline next = hub_.run_once();

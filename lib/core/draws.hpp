@@ -5,7 +5,7 @@
 
 namespace weft::core {
 
-/// What a hub draws under a random schedule (weft/random_schedule.hpp): the same numbers again for the same seed.
+/// What a hub draws, under a random schedule (weft/random_schedule.hpp) and elsewhere: the same numbers again for the same seed.
 class draws {
  public:
   /// The seed that the numbers come from; 0: no random schedule.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/dump.hpp"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
@@ -12,6 +11,7 @@
 #include <atomic>
 #include <string_view>
 
+#include "base/folder.hpp"
 #include "base/message.hpp"
 #include "base/syscall.hpp"
 #include "core/clock.hpp"
@@ -156,20 +156,11 @@ bool is_kernel_worker(long folder, const char* tid) noexcept {
 
 // No further than one above @p most: each is a file to be read, and the rest would not change the answer.
 unsigned count_os_threads(unsigned most) noexcept {
-  const long fd = base::raw_syscall(SYS_open, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (base::is_error(fd)) return 0;
   unsigned n = 0;
-  alignas(8) char entries[1024];
-  while (n <= most) {
-    const long got = base::raw_syscall(SYS_getdents64, fd, entries, sizeof entries);
-    if (got <= 0) break;
-    for (long at = 0; at < got && n <= most;) {
-      const auto* entry = reinterpret_cast<const dirent64*>(entries + at);
-      n += entry->d_name[0] != '.' && !is_kernel_worker(fd, entry->d_name) ? 1U : 0U;
-      at += entry->d_reclen;
-    }
-  }
-  base::raw_syscall(SYS_close, fd);
+  base::for_each_entry("/proc/self/task", [&](int folder, const char* tid) {
+    if (!is_kernel_worker(folder, tid)) ++n;
+    return n <= most;
+  });
   return n;
 }
 

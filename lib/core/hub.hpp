@@ -203,8 +203,8 @@ class hub {
   /// Asked when the quantum is used up. True: the loop fiber is to be entered now, and will look at I/O.
   bool time_to_look() noexcept;
 
-  std::uint32_t lottery = 2463534242;  // of rotate_ready_behind; never 0
-  bool poll_due = false;               // the loop fiber is to look at I/O before it runs anybody
+  draws lottery;          // of rotate_ready_behind, under any schedule
+  bool poll_due = false;  // the loop fiber is to look at I/O before it runs anybody
   bool stopping = false;
   test_vote vote;  // under the lock of core/test_clock.cpp
 

@@ -23,10 +23,6 @@ constexpr unsigned looks = 16;
 constexpr unsigned detours = 4;
 constexpr std::uint64_t most_seed = 1'000'000'000'000'000'000;
 
-}  // namespace
-
-namespace {
-
 void read_environment() noexcept {
   constexpr std::string_view name = "WEFT_TEST_SEED=";
   if (environ == nullptr) return;

@@ -343,11 +343,7 @@ void hub::rotate_ready_behind(fiber* last) noexcept {
   unsigned count = 0;
   for (const fiber* f = first; f != nullptr; f = f->next) ++count;
   if (count < 2) return;
-  // A step of Marsaglia's xorshift32: nobody's period.
-  lottery ^= lottery << 13;
-  lottery ^= lottery >> 17;
-  lottery ^= lottery << 5;
-  const unsigned turns = lottery % count;
+  const unsigned turns = lottery.below(count);
   if (turns == 0) return;
   fiber* cut = first;
   for (unsigned i = 1; i < turns; ++i) cut = cut->next;
