@@ -10,11 +10,7 @@
 
 namespace weft::shim {
 
-void dispatch_all() noexcept {
-  for (const table_row& row : table()) {
-    if (row.nr < WEFT_HANDLED_COUNT && settings().groups.has(row.group)) weft_handled[row.nr] = 1;
-  }
-}
+void dispatch_all() noexcept { use_groups(settings().groups); }
 
 void dispatch_solo() noexcept {
   for (unsigned char& handled : weft_handled) handled = 0;

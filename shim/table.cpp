@@ -2,7 +2,9 @@
 #include "shim/table.hpp"
 
 #include <array>
+#include <atomic>
 
+#include "core/scheduler.hpp"
 #include "shim/fd.hpp"
 #include "shim/file.hpp"
 #include "shim/futex.hpp"
@@ -188,19 +190,51 @@ constexpr auto native_handlers = [] {
   return by_number;
 }();
 
-handler find(const decltype(handlers)& in, long nr) noexcept {
-  const auto index = static_cast<unsigned long>(nr);
-  if (index >= in.size() || in[index] == nullptr) return pass_call;
-  return in[index];
+// For a group that was left out: a loop around such a call must not keep the hub for itself, since no tick ends its turn.
+long wait_natively_in_turn(call& c) noexcept {
+  const long result = wait_natively(c);
+  core::yield_and_poll();
+  return result;
 }
+
+// Threads that are fibers have their own ids, masks and handlers, and a fork leaves their hub behind: what knows of that is
+// theirs, whatever groups were named.
+constexpr bool comes_with_threads(group g) { return g == group::thread || g == group::signal || g == group::process; }
+
+handler handler_for(const table_row& row, base::patch_groups groups) noexcept {
+  if (groups.has(row.group)) return row.handle;
+  if (only_waits(row)) return wait_natively_in_turn;
+  return comes_with_threads(row.group) ? row.handle : nullptr;
+}
+
+constinit std::atomic<handler> in_force[WEFT_HANDLED_COUNT];
+
+handler found(handler h) noexcept { return h != nullptr ? h : pass_call; }
 
 }  // namespace
 
-std::span<const table_row> table() noexcept { return rows; }
+void use_groups(base::patch_groups groups) noexcept {
+  for (const table_row& row : rows) {
+    const handler chosen = handler_for(row, groups);
+    if (chosen == nullptr) continue;
+    std::atomic<handler>& now = in_force[row.nr];
+    // A number with two rows waits in the kernel only if neither group is there.
+    if (chosen == wait_natively_in_turn && now.load(std::memory_order_relaxed) == row.handle) continue;
+    now.store(chosen, std::memory_order_relaxed);
+    weft_handled[row.nr] = 1;
+  }
+}
 
 long pass_call(call& c) noexcept { return pass(c); }
 
-handler handler_of(long nr) noexcept { return find(handlers, nr); }
-handler native_handler_of(long nr) noexcept { return find(native_handlers, nr); }
+handler handler_of(long nr) noexcept {
+  const auto index = static_cast<unsigned long>(nr);
+  return index < WEFT_HANDLED_COUNT ? found(in_force[index].load(std::memory_order_relaxed)) : pass_call;
+}
+
+handler native_handler_of(long nr) noexcept {
+  const auto index = static_cast<unsigned long>(nr);
+  return index < native_handlers.size() ? found(native_handlers[index]) : pass_call;
+}
 
 }  // namespace weft::shim

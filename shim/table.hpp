@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <span>
-
 #include "base/config.hpp"
 #include "shim/dispatch.hpp"
 
@@ -14,10 +12,11 @@ struct table_row {
   base::patch_group group;
 };
 
-/// The system calls that Weft handles; all others go to the kernel as they are.
-std::span<const table_row> table() noexcept;
+/// From now on the system calls of @p groups reach their handlers, and those that threads cannot be fibers without. What only waits
+/// and is of another group is left to the kernel: the hub stands still meanwhile, and the others have a turn afterwards.
+void use_groups(base::patch_groups groups) noexcept;
 
-/// The handler of @p nr; `pass_call` for those that have none.
+/// The handler in force of @p nr; `pass_call` for those that have none.
 handler handler_of(long nr) noexcept;
 
 /// The same for a fiber that wants what only waits to be done by the kernel, while its hub stands still.

@@ -98,6 +98,7 @@ def main():
     way.add_argument("--weft", help="path of the launcher")
     way.add_argument("--patched", help="path of the program that patches itself")
     parser.add_argument("--hubs", action="append", help="number of hubs (may be given more than once; default 1 and 2)")
+    parser.add_argument("--patch", help="the groups of system calls to make cooperative")
     parser.add_argument("--limit", type=float, default=30, help="seconds a run may take")
     parser.add_argument("--repeat", type=int, default=1, help="how often to run each way")
     parser.add_argument("--native-only", action="store_true", help="compare native runs with each other")
@@ -128,7 +129,8 @@ def main():
             good &= compare(native, run([weft] + command[1:], env, args.limit, True), "the patch from inside")
             continue
         for hubs in args.hubs or ["1", "2"]:
-            other = run([weft, "run", "--hubs", hubs, "--"] + command, env, args.limit, True)
+            groups = ["--patch", args.patch] if args.patch else []
+            other = run([weft, "run", "--hubs", hubs, *groups, "--"] + command, env, args.limit, True)
             print("%s hubs: %s (%.2f s)" % (hubs, describe(other.status), other.seconds))
             good &= compare(native, other, hubs + " hubs")
     return 0 if good else 1
