@@ -15,6 +15,7 @@
 #include "shim/from_inside.hpp"
 #include "shim/hub_threads.hpp"
 #include "shim/process_report.hpp"
+#include "shim/signal_actions.hpp"
 #include "shim/signalfd.hpp"
 #include "shim/signals.hpp"
 #include "shim/sites.hpp"
@@ -38,23 +39,13 @@ unsigned wanted_hubs() noexcept {
   return n < 1 ? 1 : n > core::max_hubs ? core::max_hubs : n;
 }
 
-// Whether the program handles signals other than faults: a handler may wake a thread.
+// Whether the program handles signals other than faults: a handler may wake a thread. The shim's own are not among those that it
+// caught for the program.
 bool has_signal_handlers() noexcept {
-  struct {
-    void (*handler)(int);
-    unsigned long flags;
-    void (*restorer)();
-    unsigned long mask;
-  } action;
   constexpr signal_set not_asked = signal_bit(SIGSEGV) | signal_bit(SIGBUS) | signal_bit(SIGFPE) | signal_bit(SIGILL) |
-                                   signal_bit(SIGTRAP) | signal_bit(SIGSYS) | signal_bit(SIGPIPE) |
-                                   signal_bit(SIGUSR2) | signal_bit(32) | signal_bit(kick_signal);
-  for (int sig = 1; sig <= 64; ++sig) {
-    if ((not_asked & signal_bit(sig)) != 0) continue;
-    if (base::raw_syscall(SYS_rt_sigaction, sig, nullptr, &action, sizeof(signal_set)) != 0) continue;
-    if (action.handler != SIG_DFL && action.handler != SIG_IGN) return true;
-  }
-  return false;
+                                   signal_bit(SIGTRAP) | signal_bit(SIGSYS) | signal_bit(SIGPIPE) | signal_bit(32) |
+                                   signal_bit(kick_signal);
+  return (caught_signals() & ~not_asked) != 0;
 }
 
 // Threads that ask for no size of their own get this one: libc's default, as a program may change it itself.

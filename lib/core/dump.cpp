@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <signal.h>
 #include <unwind.h>
@@ -60,7 +61,25 @@ const char* name_of(wait_kind kind) noexcept {
   }
 }
 
-void print_frame(std::uintptr_t pc) noexcept {
+// What a hub has to say of one fiber is one write, no longer than what a pipe takes whole (pipe(7)): the lines of two hubs that
+// print at the same time do not mix.
+class block {
+ public:
+  void add(const base::text& whole_line) noexcept {
+    if (text_.view().size() + whole_line.view().size() > PIPE_BUF) write();
+    text_ << whole_line.view();
+  }
+  void write() noexcept {
+    if (!text_.empty()) base::write_block(text_.view());
+    text_.clear();
+  }
+
+ private:
+  base::fixed_text<PIPE_BUF> text_;
+};
+block* blocks[max_hubs];  // of each hub that prints, for the fibers that show their stacks
+
+void print_frame(block& into, std::uintptr_t pc) noexcept {
   line text;
   text << "    " << base::hex{pc};
   // Takes no lock, unlike dladdr (glibc 2.35+).
@@ -71,10 +90,11 @@ void print_frame(std::uintptr_t pc) noexcept {
          << base::hex{pc - object.dlfo_link_map->l_addr};
   }
   text << "\n";
-  base::write_block(text.view());
+  into.add(text);
 }
 
 struct walk {
+  block& into;
   int skip;
   int left;
 };
@@ -87,11 +107,11 @@ _Unwind_Reason_Code visit(_Unwind_Context* context, void* at) {
   }
   const std::uintptr_t pc = _Unwind_GetIP(context);
   if (pc == 0 || w.left-- == 0) return _URC_END_OF_STACK;
-  print_frame(pc);
+  print_frame(w.into, pc);
   return _URC_NO_REASON;
 }
 
-void print_fiber(fiber& f, std::int64_t now) noexcept {
+void print_fiber(block& into, fiber& f, std::int64_t now) noexcept {
   line text;
   text << "  fiber " << f.id;
   if (f.name[0] != 0) text << " '" << static_cast<const char*>(f.name) << "'";
@@ -102,7 +122,7 @@ void print_fiber(fiber& f, std::int64_t now) noexcept {
     if (f.due != timers::never) text << ", at most " << (f.due > now ? (f.due - now) / 1'000'000 : 0) << " ms more";
   }
   text << "\n";
-  base::write_block(text.view());
+  into.add(text);
 }
 
 // On the loop fiber: a parked fiber prints its own stack, since only it has the registers to unwind from.
@@ -111,12 +131,17 @@ void print_hub(hub& h) noexcept {
   head << "hub " << h.index << ": " << h.live << " fibers, " << h.switches << " switches";
   base::say(head);
   const std::int64_t now = now_ns();
+  block of_one;
+  blocks[h.index] = &of_one;
   for (fiber* f = h.all.front(); f != nullptr; f = h.all.after(f)) {
-    print_fiber(*f, now);
-    if (f->state != fiber_state::parked) continue;
-    f->show_stack = true;
-    switch_to(h, *f);
+    print_fiber(of_one, *f, now);
+    if (f->state == fiber_state::parked) {
+      f->show_stack = true;
+      switch_to(h, *f);
+    }
+    of_one.write();
   }
+  blocks[h.index] = nullptr;
 }
 
 struct dump_request : message {
@@ -201,7 +226,7 @@ bool all_wait_for_each_other(const hub& caller) noexcept {
 
 void show_own_stack(hub& h, fiber& f) noexcept {
   f.show_stack = false;
-  walk w{2, 40};  // not this function and park
+  walk w{*blocks[h.index], 2, 40};  // not this function and park
   _Unwind_Backtrace(visit, &w);
   f.state = fiber_state::parked;
   switch_to(h, h.loop_fiber);
