@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <sstream>
 #include <string_view>
+#include <system_error>
 
 namespace weft::shim::cli {
 namespace {
@@ -74,7 +76,10 @@ bool list_libraries(const std::string& loader, const std::string& path, std::vec
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  std::string words[] = {loader, path};
+  // In a run $ORIGIN is the folder of the file itself, whatever link was called (the loader asks /proc/self/exe).
+  std::error_code unknown;
+  const std::filesystem::path file = std::filesystem::canonical(path, unknown);
+  std::string words[] = {loader, unknown ? path : file.string()};
   char* const argv[] = {words[0].data(), words[1].data(), nullptr};
   std::vector<char*> environment = tracing_environment();
   pid_t child = 0;

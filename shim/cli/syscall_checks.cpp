@@ -21,7 +21,8 @@ constexpr std::uint64_t largest_object = std::uint64_t{4} << 30;
 
 struct site_tally {
   unsigned found = 0;
-  std::map<std::string, unsigned> left;  // by reason; those left on purpose are not among them
+  unsigned left_on_purpose = 0;          // the return from a signal handler
+  std::map<std::string, unsigned> left;  // by reason
 
   unsigned left_count() const {
     unsigned sum = 0;
@@ -60,7 +61,12 @@ site_tally tally(const std::string& path, decoder& decode) {
   sites.resize(find_sites(object, decode, object.extent(), sites.data(), sites.size(), scratch.get()));
   result.found = static_cast<unsigned>(sites.size());
   for (const found_site& each : sites) {
-    if (each.k == kind::left && each.reason != left_reason::sigreturn) ++result.left[reason_text(each.reason)];
+    if (each.k != kind::left) continue;
+    if (each.reason == left_reason::sigreturn) {
+      ++result.left_on_purpose;
+    } else {
+      ++result.left[reason_text(each.reason)];
+    }
   }
   return result;
 }
@@ -78,10 +84,12 @@ bool is_libc(std::string_view name) { return name.starts_with("libc.so.") || nam
 void check_object(const std::string& path, decoder& decode, findings& into) {
   const std::string name(base::last_component(path));
   const site_tally sites = tally(path, decode);
-  if (sites.found == 0) return;
   const bool expected = is_libc(name);
-  const std::string text = name + " has " + std::to_string(sites.found) +
-                           (sites.found == 1 ? " system call instruction" : " system call instructions");
+  const unsigned wanted = sites.found - sites.left_on_purpose;
+  if (wanted == 0) return;
+  const std::string text = name + " has " + std::to_string(wanted) +
+                           (wanted == 1 ? " system call instruction" : " system call instructions") +
+                           (sites.left_on_purpose != 0 ? " (besides the return from signal handlers)" : "");
   if (sites.left.empty()) {
     into.push_back({expected ? level::ok : level::note, "syscalls", text + ", which can be patched", ""});
   } else {

@@ -158,6 +158,13 @@ TEST_F(doctor, names_libraries_that_are_missing) {
   EXPECT_THAT(result.out, HasSubstr("error    libraries    not found: libneeded.so; the program does not start"));
 }
 
+TEST_F(doctor, looks_for_libraries_from_where_the_program_lies_not_from_its_link) {
+  const std::string link = folder_ + "/link";
+  fs::create_symlink(WEFT_TEST_ORIGIN_PROGRAM, link);
+  ASSERT_EQ(run_command({link}).status, 5) << "it runs by its link";
+  EXPECT_EQ(examine(link).status, 0) << examine(link).out;
+}
+
 TEST_F(doctor, counts_system_calls_in_libc_and_outside) {
   const outcome plain = examine("/bin/ls");
   EXPECT_THAT(plain.out, ContainsRegex("syscalls     libc.so.6 has [0-9]{3} system call instructions"));
