@@ -112,7 +112,7 @@ patch_result look_for_others(base::text& problem) noexcept {
     return patch_result::crowded;
   }
   if (core::hub_count.load(std::memory_order_acquire) != 0) {
-    problem << "main has waited as a fiber already";
+    problem << "main has waited as a fiber already; call it first in main";
     return patch_result::crowded;
   }
   return patch_result::done;

@@ -42,11 +42,17 @@ int doctor(std::span<char*> words) {
   CLI::App app(description, "weft doctor");
   set_up(app, usage);
   bool json = false;
-  std::string name;
   app.add_flag("--json", json, "print one JSON object instead of lines");
-  app.add_option("PROGRAM", name, "a program, by name or path")->required()->type_name("");
+  // All words behind the options, so that a second one can be told from an option that does not exist.
+  std::vector<std::string> names;
+  app.add_option("PROGRAM", names, "a program, by name or path")->required()->type_name("");
   app.footer(footer);
   if (const int status = parse(app, {words.begin(), words.end()}); status >= 0) return status;
+  if (names.size() > 1) {
+    std::cerr << "weft doctor: one program at a time, without its arguments: " << names[1] << " is too much\n";
+    return 2;
+  }
+  const std::string& name = names.front();
   const resolved_program program = resolve_program(name);
   const findings found = examine(program);
   (json ? print_json : print_text)(std::cout, name, program.path, found);

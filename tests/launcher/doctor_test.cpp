@@ -165,6 +165,15 @@ TEST_F(doctor, looks_for_libraries_from_where_the_program_lies_not_from_its_link
   EXPECT_EQ(examine(link).status, 0) << examine(link).out;
 }
 
+TEST_F(doctor, looks_at_one_program) {
+  const outcome two = run_command({weft_command(), "doctor", "ls", "-l", "cat"});
+  EXPECT_EQ(two.status, 2);
+  EXPECT_THAT(two.err, HasSubstr("was not expected: -l"));
+  const outcome more = run_command({weft_command(), "doctor", "ls", "cat"});
+  EXPECT_EQ(more.status, 2);
+  EXPECT_EQ(more.err, "weft doctor: one program at a time, without its arguments: cat is too much\n");
+}
+
 TEST_F(doctor, counts_system_calls_in_libc_and_outside) {
   const outcome plain = examine("/bin/ls");
   EXPECT_THAT(plain.out, ContainsRegex("syscalls     libc.so.6 has [0-9]{3} system call instructions"));
