@@ -42,12 +42,12 @@ bool kernel_side(int sig, const kernel_action& act, kernel_action& to) noexcept 
   to = act;
   if (!act.handles() && !always) return true;
   // Everything stays blocked in our handler but the faults, so that it is never interrupted half way.
-  to.flags = SA_SIGINFO | restorer_flag | (act.flags & (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT));
+  to.flags = SA_SIGINFO | SA_ONSTACK | restorer_flag | (act.flags & (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT));
   to.restorer = weft_signal_restorer;
   to.mask = ~synchronous;
   to.detailed = on_signal;
   if (is_fault(sig)) {
-    to.flags |= SA_ONSTACK | SA_NODEFER;
+    to.flags |= SA_NODEFER;
     to.detailed = on_fault;
   }
   return true;
@@ -67,7 +67,7 @@ void install(int sig, const kernel_action& act) noexcept {
 void install_kick() noexcept {
   kernel_action kick;
   kick.detailed = on_kick;
-  kick.flags = SA_SIGINFO | SA_RESTART | restorer_flag;
+  kick.flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART | restorer_flag;
   kick.restorer = weft_signal_restorer;
   kick.mask = ~synchronous;
   kernel_sigaction(kick_signal, &kick, nullptr);

@@ -22,6 +22,33 @@ namespace weft::shim {
 namespace {
 std::uint64_t library_begin = 0;
 std::uint64_t library_end = 0;
+
+// On a stack of the thread's, in the place of the kernel's frame, with everything blocked.
+void run_interruption(ucontext_t& at, bool switch_out) {
+  core::hub& h = *weft_this_hub;
+  auto& t = static_cast<thread&>(*h.current);
+  t.hooked = 1;
+  if (switch_out) {
+    block_in_kernel(carrier_mask(h));
+    count_preemption(h);
+    core::yield_and_poll();
+  }
+  run_pending(h, t, at);
+  follow_masks(h, mask_of(at));
+  t.hooked = 0;
+}
+
+void run_arrivals(int, siginfo_t*, void* context) { run_interruption(*static_cast<ucontext_t*>(context), false); }
+void end_turn(int, siginfo_t*, void* context) { run_interruption(*static_cast<ucontext_t*>(context), true); }
+
+// Leaves the carrier's alternate stack for the thread's.
+void go_on_with(void (*enter)(int, siginfo_t*, void*), thread& t, const siginfo_t& info, ucontext_t& at) noexcept {
+  const signal_set mask = mask_of(at);
+  mask_of(at) = ~synchronous;
+  if (move_frame(at, info, interruption_stack(t, at), enter)) return;
+  mask_of(at) = mask;
+  t.signals.attention.store(true, std::memory_order_relaxed);
+}
 }  // namespace
 
 core::hub* interrupted_hub() noexcept {
@@ -79,10 +106,7 @@ void on_signal(int sig, siginfo_t* info, void* context) {
     t->signals.attention.store(true, std::memory_order_relaxed);
     return;
   }
-  t->hooked = 1;
-  run_pending(*h, *t, at);
-  follow_masks(*h, mask_of(at));
-  t->hooked = 0;
+  go_on_with(run_arrivals, *t, *info, at);
 }
 
 void on_kick(int sig, siginfo_t* info, void* context) {
@@ -108,15 +132,7 @@ void on_kick(int sig, siginfo_t* info, void* context) {
   }
   if (!own_code) return;
   if (!switch_out && !t->signals.attention.load(std::memory_order_relaxed)) return;
-  t->hooked = 1;
-  if (switch_out) {
-    block_in_kernel(carrier_mask(*h));
-    count_preemption(*h);
-    core::yield_and_poll();
-  }
-  run_pending(*h, *t, at);
-  follow_masks(*h, mask_of(at));
-  t->hooked = 0;
+  go_on_with(switch_out ? end_turn : run_arrivals, *t, *info, at);
 }
 
 }  // namespace weft::shim

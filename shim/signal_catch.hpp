@@ -12,8 +12,8 @@ namespace weft::shim {
 
 struct thread;
 
-// What the kernel calls. Each runs with everything blocked but faults, and on the stack that it interrupts; on_fault has
-// its carrier's alternate one.
+// What the kernel calls. Each runs with everything blocked but faults, on its carrier's alternate stack; what is to run in
+// the place of the interrupted thread goes on by move_frame.
 void on_signal(int sig, siginfo_t* info, void* context);
 void on_kick(int sig, siginfo_t* info, void* context);
 void on_fault(int sig, siginfo_t* info, void* context);

@@ -2,6 +2,7 @@
 #include "shim/signal_run.hpp"
 
 #include <errno.h>
+#include <sys/resource.h>
 
 #include <cstring>
 
@@ -23,6 +24,15 @@ std::uint64_t stack_pointer() noexcept { return reinterpret_cast<std::uint64_t>(
 
 bool is_restart(long result) noexcept {
   return result == restart_sys || result == restart_always || result == restart_nohand || result == restart_block;
+}
+
+// Whether @p sp is on the stack that the thread began on.
+bool on_own_stack(const thread& t, std::uint64_t sp) noexcept {
+  if (sp > t.start_sp) return false;
+  if (!t.is_main) return sp >= t.stack_bottom;
+  rlimit limit{};
+  base::raw_syscall(SYS_prlimit64, 0, RLIMIT_STACK, nullptr, &limit);
+  return t.start_sp - sp < limit.rlim_cur;
 }
 
 void restore_mask(thread& t) noexcept {
@@ -85,6 +95,17 @@ stack_t describe_alternate(const thread& t, std::uint64_t sp) noexcept {
 std::uint64_t handler_stack(const thread& t, const kernel_action& act, std::uint64_t sp) noexcept {
   const stack_t& a = t.signals.alternate;
   if ((act.flags & SA_ONSTACK) == 0 || a.ss_size == 0 || on_alternate(t, sp)) return 0;
+  return reinterpret_cast<std::uint64_t>(a.ss_sp) + a.ss_size;
+}
+
+// Machine code that a program makes may keep other things close below its stack pointer (Erlang's: the heap of the running
+// process), and then sees to it that every handler has an alternate stack.
+std::uint64_t interruption_stack(const thread& t, const ucontext_t& at) noexcept {
+  constexpr std::uint64_t red_zone = 128;
+  constexpr std::size_t own_frames = 3 * 1024;
+  const stack_t& a = t.signals.alternate;
+  const std::uint64_t sp = sp_of(at);
+  if (a.ss_size < frame_size(at) + own_frames || on_alternate(t, sp) || on_own_stack(t, sp)) return sp - red_zone;
   return reinterpret_cast<std::uint64_t>(a.ss_sp) + a.ss_size;
 }
 

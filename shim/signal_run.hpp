@@ -28,6 +28,10 @@ bool next_signal(thread& t, delivery& d) noexcept;
 /// and in the callers: neither has cleanups, and neither is noexcept.
 void run_handler(thread& t, delivery& d, ucontext_t& at);
 
+/// Where the frame of a handler of Weft's own may stand that has interrupted @p t at @p at: the top of the thread's alternate
+/// stack if it runs on none of the stacks that libc or the kernel gave it, else the interrupted one, below its red zone.
+std::uint64_t interruption_stack(const thread& t, const ucontext_t& at) noexcept;
+
 /// In a signal handler of the kernel that came in the thread's own code, with everything blocked and `hooked` up: calls
 /// what can be called. Everything is blocked again behind it.
 void run_pending(core::hub& h, thread& t, ucontext_t& at);

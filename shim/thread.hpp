@@ -17,10 +17,10 @@ struct thread : core::fiber {
   int* clear_tid = nullptr;            // CLONE_CHILD_CLEARTID, set_tid_address(2)
   robust_list_head* robust = nullptr;  // set_robust_list(2)
   std::size_t robust_size = 0;
-  int comm_fd = -1;      // what others write this thread's name to, if anybody did
-  bool is_main = false;  // lives on the main kernel thread's own stack
-  frame start{};         // the registers it begins with
-  std::uint64_t start_sp = 0;
+  int comm_fd = -1;                // what others write this thread's name to, if anybody did
+  bool is_main = false;            // lives on the main kernel thread's own stack
+  frame start{};                   // the registers it begins with
+  std::uint64_t start_sp = 0;      // above all of its stack
   std::uint64_t stack_bottom = 0;  // of its stack, if whoever made it said so
   frame vfork_frame{};             // where a vfork's parent comes back (its stack belongs to the child meanwhile)
   std::uint64_t affinity[16]{};    // sched_setaffinity's last word; 0: the process's

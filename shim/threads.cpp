@@ -4,6 +4,7 @@
 #include <linux/futex.h>
 #include <linux/sched.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 
 #include <cstring>
 #include <mutex>
@@ -176,6 +177,7 @@ thread* adopt_main_thread(core::hub& h) noexcept {
   WEFT_REQUIRE(main != nullptr);
   main->tp = context::thread_pointer();
   main->is_main = true;
+  main->start_sp = getauxval(AT_RANDOM);  // among what the kernel puts on top of its stack
   main->hooked = 1;
   main->end = end_thread;
   main->clear_tid = nullptr;

@@ -65,6 +65,11 @@ void describe_call(call_context& to, const frame& f, std::uint64_t ip, std::uint
   to.context.uc_mcontext.fpregs = reinterpret_cast<fpregset_t>(to.fpu);
 }
 
+std::size_t frame_size(const ucontext_t& at) noexcept {
+  constexpr std::size_t alignment = 64 + 16 + 8;
+  return sizeof(kernel_frame) + alignment + (at.uc_mcontext.fpregs != nullptr ? fpu_size(at.uc_mcontext.fpregs) : 0);
+}
+
 bool move_frame(ucontext_t& at, const siginfo_t& info, std::uint64_t sp,
                 void (*enter)(int, siginfo_t*, void*)) noexcept {
   kernel_frame moved;

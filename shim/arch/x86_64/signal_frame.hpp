@@ -42,6 +42,9 @@ inline std::uint64_t sp_of(const ucontext_t& c) noexcept {
 }
 inline void set_ip(ucontext_t& c, std::uint64_t ip) noexcept { c.uc_mcontext.gregs[REG_RIP] = static_cast<greg_t>(ip); }
 
+/// What such a frame takes of a stack.
+std::size_t frame_size(const ucontext_t& at) noexcept;
+
 /// Moves a signal's frame that the kernel wrote onto the stack below @p sp: when the running handler returns, @p enter
 /// begins there with the handler's three arguments, and its return goes on where the signal came.
 /// @return false if that memory cannot be written
