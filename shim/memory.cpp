@@ -21,9 +21,23 @@ bool is_thread_stack(const call& c) noexcept {
   return flags == wanted && c.args[0] == 0 && c.arg<int>(2) == PROT_NONE;
 }
 
-// A slot whose protection somebody changed in a way of his own gets its plain state back.
-void restore_protection(const stack_arena::slot& s, std::size_t guard) noexcept {
-  base::raw_syscall(SYS_mprotect, s.bottom + guard, s.size - guard, PROT_READ | PROT_WRITE);
+// The guard at the slot's bottom is of that size from now on.
+void set_guard(const stack_arena::slot& s, std::size_t bytes) noexcept {
+  stack_arena::protection now = thread_stacks.protected_as(s);
+  if (now.guard == bytes) return;
+  auto* const bottom = reinterpret_cast<void*>(s.bottom);
+  if (now.guard != 0) context::remove_guard(bottom, now.guard, now.kind);
+  now.kind = bytes != 0 ? context::install_guard(bottom, bytes) : context::guard_kind::none;
+  now.guard = now.kind != context::guard_kind::none ? bytes : 0;
+  thread_stacks.note(s, now);
+}
+
+// What a new owner must not find: pages that were protected after the first time, as nptl does to enlarge a guard.
+void restore_protection(const stack_arena::slot& s) noexcept {
+  if (!thread_stacks.protected_as(s).altered) return;
+  set_guard(s, 0);
+  base::raw_syscall(SYS_mprotect, s.bottom, s.size, PROT_READ | PROT_WRITE);
+  thread_stacks.note(s, {});
 }
 
 bool is_executable_file(const call& c) noexcept {
@@ -62,27 +76,33 @@ long sys_munmap(call& c) noexcept {
   }
   // Zero pages for the next one, as a fresh mapping has; the guard stays where it is.
   base::raw_syscall(SYS_madvise, s.bottom, s.size, MADV_DONTNEED);
+  restore_protection(s);
   thread_stacks.give(s);
   return 0;
 }
 
 long sys_mprotect(call& c) noexcept {
-  const stack_arena::slot s = thread_stacks.find(c.args[0]);
-  if (!s || c.args[0] + c.args[1] != s.bottom + s.size) return pass(c);
-  const std::size_t guard = c.args[0] - s.bottom;
-  if ((c.arg<int>(2) & ~PROT_EXEC) != (PROT_READ | PROT_WRITE)) return pass(c);
-  if ((c.arg<int>(2) & PROT_EXEC) != 0) {
+  const std::uint64_t from = c.args[0];
+  const std::uint64_t to = from + c.args[1];
+  const int access = c.arg<int>(2);
+  const stack_arena::slot s = thread_stacks.find(from);
+  if (!s) return pass(c);
+  const auto readable = PROT_READ | PROT_WRITE;
+  stack_arena::protection now = thread_stacks.protected_as(s);
+  // What nptl does first with a stack: all of it is accessible, but for the guard below.
+  const bool first = !now.used && to == s.bottom + s.size && from % 4096 == 0 && (access & ~PROT_EXEC) == readable;
+  if (!first || access != readable) {
     if (const long error = pass(c)) return error;
+    now.altered = true;
   }
-  const std::size_t present = thread_stacks.guard(s);
-  if (present == guard) return 0;
-  auto* const bottom = reinterpret_cast<void*>(s.bottom);
-  if (present != 0) context::remove_guard(bottom, present, context::guard_kind::lightweight);
-  thread_stacks.set_guard(s, 0);
-  if (guard == 0) return 0;
-  const context::guard_kind kind = context::install_guard(bottom, guard);
-  if (kind == context::guard_kind::lightweight) thread_stacks.set_guard(s, guard);
-  if (kind == context::guard_kind::mapping) restore_protection(s, guard);
+  now.used = true;
+  thread_stacks.note(s, now);
+  if (first) {
+    set_guard(s, from - s.bottom);
+  } else if (access != PROT_NONE && from < s.bottom + now.guard) {
+    // It uses one anew that had a larger guard (nptl/allocatestack.c). No protection opens a lightweight one.
+    set_guard(s, (from - s.bottom) / 4096 * 4096);
+  }
   return 0;
 }
 

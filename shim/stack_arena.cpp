@@ -24,7 +24,10 @@ constexpr std::uint64_t dump_step = std::uint64_t{64} << 20;
 // What is known of a slot outside its pages: they stay untouched while it is free.
 struct slot_state {
   std::uint32_t next_free;
-  std::uint32_t guard_pages;
+  std::uint32_t guard_pages : 24;  // of at most a quarter of a block
+  std::uint32_t kind : 2;
+  std::uint32_t used : 1;
+  std::uint32_t altered : 1;
 };
 
 struct block {
@@ -90,6 +93,7 @@ stack_arena::slot stack_arena::take(std::size_t size) noexcept {
       b.dumped += dump_step;
     }
   }
+  b.states[number].used = 0;
   return {start_of(at) + number * size, size, number, at};
 }
 
@@ -109,12 +113,18 @@ stack_arena::slot stack_arena::find(std::uint64_t address) const noexcept {
   return {start_of(at) + number * b.slot_size, b.slot_size, number, at};
 }
 
-std::size_t stack_arena::guard(const slot& s) const noexcept {
-  return std::size_t{blocks[s.block].states[s.number].guard_pages} * 4096;
+stack_arena::protection stack_arena::protected_as(const slot& s) const noexcept {
+  const slot_state& state = blocks[s.block].states[s.number];
+  return {std::size_t{state.guard_pages} * 4096, static_cast<context::guard_kind>(state.kind), state.used != 0,
+          state.altered != 0};
 }
 
-void stack_arena::set_guard(const slot& s, std::size_t bytes) noexcept {
-  blocks[s.block].states[s.number].guard_pages = static_cast<std::uint32_t>(bytes / 4096);
+void stack_arena::note(const slot& s, const protection& now) noexcept {
+  slot_state& state = blocks[s.block].states[s.number];
+  state.guard_pages = static_cast<std::uint32_t>(now.guard / 4096) & 0xff'ffff;
+  state.kind = static_cast<std::uint32_t>(now.kind) & 3;
+  state.used = now.used;
+  state.altered = now.altered;
 }
 
 }  // namespace weft::shim

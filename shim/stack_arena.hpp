@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "context/guard.hpp"
+
 namespace weft::shim {
 
 /// Address space for thread stacks: one reservation, cut into gigabytes, each cut into slots of one size that lie side
@@ -18,16 +20,22 @@ class stack_arena {
     explicit operator bool() const noexcept { return bottom != 0; }
   };
 
-  /// A slot of @p size bytes that reads as zero; an empty one if the size does not suit or there is no room.
+  /// A slot of @p size bytes that reads as zero but for a guard of an earlier owner's; an empty one if the size does not suit or there is no room.
   slot take(std::size_t size) noexcept;
   /// Back to the arena; the pages must read as zero and be accessible again, but for the guard.
   void give(const slot& s) noexcept;
   /// The slot that @p address lies in.
   slot find(std::uint64_t address) const noexcept;
 
-  /// The size of the guard that stands at the slot's bottom.
-  std::size_t guard(const slot& s) const noexcept;
-  void set_guard(const slot& s, std::size_t bytes) noexcept;
+  /// What the slot's pages are, other than plain memory. Only for who has the slot.
+  struct protection {
+    std::size_t guard = 0;  ///< bytes at the bottom
+    context::guard_kind kind = context::guard_kind::none;
+    bool used = false;     ///< its first protection since it was taken is done
+    bool altered = false;  ///< some pages were protected in another way since
+  };
+  protection protected_as(const slot& s) const noexcept;
+  void note(const slot& s, const protection& now) noexcept;
 };
 
 extern stack_arena thread_stacks;

@@ -99,6 +99,7 @@ def main():
     way.add_argument("--patched", help="path of the program that patches itself")
     parser.add_argument("--hubs", action="append", help="number of hubs (may be given more than once; default 1 and 2)")
     parser.add_argument("--patch", help="the groups of system calls to make cooperative")
+    parser.add_argument("--quiet", action="store_true", help="nothing may be said on stderr")
     parser.add_argument("--limit", type=float, default=30, help="seconds a run may take")
     parser.add_argument("--repeat", type=int, default=1, help="how often to run each way")
     parser.add_argument("--native-only", action="store_true", help="compare native runs with each other")
@@ -133,6 +134,9 @@ def main():
             other = run([weft, "run", "--hubs", hubs, *groups, "--"] + command, env, args.limit, True)
             print("%s hubs: %s (%.2f s)" % (hubs, describe(other.status), other.seconds))
             good &= compare(native, other, hubs + " hubs")
+            if args.quiet and other.err:
+                show("said on stderr", other.err)
+                good = False
     return 0 if good else 1
 
 
