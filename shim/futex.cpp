@@ -35,22 +35,10 @@ operation decode(int op) noexcept {
 
 // The time-out in the call as a point on the monotonic clock: relative for FUTEX_WAIT, absolute for FUTEX_WAIT_BITSET.
 long read_due(const call& c, const operation& op, std::int64_t& due) noexcept {
-  due = never;
-  const auto* user = c.arg<const timespec*>(3);
-  if (user == nullptr) return 0;
-  timespec t;
-  if (!copy_in(t, user)) return -EFAULT;
-  if (t.tv_sec < 0 || t.tv_nsec < 0 || t.tv_nsec >= 1'000'000'000) return -EINVAL;
-  std::int64_t ns;
-  if (__builtin_mul_overflow(t.tv_sec, std::int64_t{1'000'000'000}, &ns) ||
-      __builtin_add_overflow(ns, t.tv_nsec, &ns)) {
-    return 0;
-  }
-  const std::int64_t now = base::monotonic_ns();
-  if (op.command != FUTEX_WAIT) ns -= op.realtime ? base::realtime_ns() : now;
-  if (__builtin_add_overflow(now, ns, &ns)) return 0;
-  due = ns > 0 ? ns : 1;  // 0 stands for "not read yet"
-  return 0;
+  const futex_clock clock = op.command == FUTEX_WAIT ? futex_clock::relative
+                            : op.realtime            ? futex_clock::realtime
+                                                     : futex_clock::monotonic;
+  return read_futex_due(c.arg<const timespec*>(3), clock, due);
 }
 
 // Whether the word is what a joiner waits on: private memory although libc waits for it as shared, because it is the
@@ -83,7 +71,12 @@ long wait(call& c, const operation& op, std::uint32_t bits) noexcept {
   if (due == 0) {
     if (const long error = read_due(c, op, due)) return error;
   }
-  if (op.shared && !is_tid_word(at, expected)) return wait_in_kernel(c, expected, bits, due);
+  if (op.shared && !is_tid_word(at, expected)) {
+    // A word that was a joiner's until just now has another value, and nobody would wake it in the kernel (end_thread).
+    std::uint32_t value;
+    if (!weft_user_load32(at, &value)) return -EFAULT;
+    return value == expected ? wait_in_kernel(c, expected, bits, due) : -EAGAIN;
+  }
   futex_waiter w;
   w.at = at;
   w.bits = bits;
@@ -272,6 +265,24 @@ long wake_any(call& c, const operation& op, bool& done) noexcept {
 
 }  // namespace
 
+long read_futex_due(const timespec* user, futex_clock clock, std::int64_t& due) noexcept {
+  due = never;
+  if (user == nullptr) return 0;
+  timespec t;
+  if (!copy_in(t, user)) return -EFAULT;
+  if (t.tv_sec < 0 || t.tv_nsec < 0 || t.tv_nsec >= 1'000'000'000) return -EINVAL;
+  std::int64_t ns;
+  if (__builtin_mul_overflow(t.tv_sec, std::int64_t{1'000'000'000}, &ns) ||
+      __builtin_add_overflow(ns, t.tv_nsec, &ns)) {
+    return 0;
+  }
+  const std::int64_t now = base::monotonic_ns();
+  if (clock != futex_clock::relative) ns -= clock == futex_clock::realtime ? base::realtime_ns() : now;
+  if (__builtin_add_overflow(now, ns, &ns)) return 0;
+  due = ns > 0 ? ns : 1;  // 0 stands for "not read yet"
+  return 0;
+}
+
 long futex_wake(std::uint32_t* at, int count, std::uint32_t bits, bool shared) noexcept {
   if ((reinterpret_cast<std::uintptr_t>(at) & 3) != 0) return -EINVAL;
   // The kernel wakes one for a count of 0 and fewer (kernel/futex/waitwake.c compares after the first).
@@ -306,16 +317,21 @@ long sys_futex(call& c) noexcept {
   }
 }
 
-long native_futex(call& c) noexcept {
-  const operation op = decode(c.arg<int>(1));
-  if (!is_threaded()) return pass(c);
-  bool done;
-  const long result = wake_any(c, op, done);
-  if (done) return result;
+long pass_counted(call& c, long (*how)(call&) noexcept) noexcept {
   native_waiters.fetch_add(1, std::memory_order_seq_cst);
-  const long waited = pass(c);
+  const long waited = how(c);
   native_waiters.fetch_sub(1, std::memory_order_seq_cst);
   return waited;
+}
+
+long native_futex(call& c) noexcept {
+  constexpr auto natively = [](call& waiting) noexcept { return pass(waiting); };
+  if (!is_threaded()) return pass(c);
+  if (c.nr != SYS_futex) return futex2_waits(c.nr) ? pass_counted(c, natively) : wake_by_futex2(c);
+  const operation op = decode(c.arg<int>(1));
+  bool done;
+  const long result = wake_any(c, op, done);
+  return done ? result : pass_counted(c, natively);
 }
 
 }  // namespace weft::shim

@@ -42,7 +42,7 @@ long internal_call(frame& f) {
   const auto nr = static_cast<long>(f.rax);
   long result;
   if (hub_thread_call(f, result)) return result;
-  if (nr == SYS_futex) {
+  if (is_futex(nr)) {
     // What a hub's thread, or libc's setxid handler for a fiber, does to libc's own futexes is for fibers to see.
     call c{nr, {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, &f};
     return native_futex(c);
@@ -53,7 +53,7 @@ long internal_call(frame& f) {
 
 long native_call(frame& f) {
   const auto nr = static_cast<long>(f.rax);
-  if (nr == SYS_futex) {
+  if (is_futex(nr)) {
     call c{nr, {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, &f};
     return native_futex(c);
   }

@@ -86,10 +86,13 @@ void end_thread(core::fiber& f, core::hub& h) noexcept {
   --h.live;
   h.load.fetch_sub(1, std::memory_order_relaxed);
   int* const cleared = t.clear_tid;
+  // Cleared while the number still says whose it is: a joiner that comes in between must not take it for a word that other
+  // processes wake.
+  const bool waited_for = cleared != nullptr && copy_out(cleared, 0);
   free_tid(t);
   t.retire();
   give_block(t);
-  if (cleared != nullptr && copy_out(cleared, 0)) futex_wake(reinterpret_cast<std::uint32_t*>(cleared), 1, ~0U, false);
+  if (waited_for) futex_wake(reinterpret_cast<std::uint32_t*>(cleared), 1, ~0U, false);
 }
 
 long make_thread(call& c, const clone_request& request, const core::thread_request* asked) noexcept {

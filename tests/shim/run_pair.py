@@ -117,6 +117,8 @@ def main():
 
     native = run(command, env, args.limit, False)
     print("native: %s (%.2f s)" % (describe(native.status), native.seconds))
+    if native.status == SKIPPED:
+        return SKIPPED
     good = True
     if native.status is None or "FAILED" in native.out:
         show("native stdout", native.out)
