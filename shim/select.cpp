@@ -5,6 +5,7 @@
 
 #include "base/memory.hpp"
 #include "core/timers.hpp"
+#include "fd/table.hpp"
 #include "fd/wait_set.hpp"
 #include "shim/poll.hpp"
 #include "shim/poll_time.hpp"
@@ -23,13 +24,13 @@ constexpr int most_bits = 1 << 20;
 // What poll's events a set of select's stands for (fs/select.c, POLLIN_SET and its like).
 constexpr unsigned set_events[3] = {POLLIN | POLLRDNORM, POLLOUT | POLLWRNORM, POLLPRI};
 
-// The three sets: as asked, and as found. One block of memory, since a stack has little room.
+// The three sets: as asked, as found, and of what was closed meanwhile. One block of memory, since a stack has little room.
 class bit_sets {
  public:
   bit_sets(int bits, call& c) noexcept
       : bits_(bits), words_(static_cast<unsigned>((bits + word_bits - 1) / word_bits)) {
     for (int i = 0; i < 3; ++i) user_[i] = c.arg<word*>(i + 1);
-    block_ = static_cast<word*>(base::reallocate(nullptr, 6 * sizeof(word) * (words_ == 0 ? 1 : words_)));
+    block_ = static_cast<word*>(base::reallocate(nullptr, 9 * sizeof(word) * (words_ == 0 ? 1 : words_)));
   }
   bit_sets(const bit_sets&) = delete;
   bit_sets& operator=(const bit_sets&) = delete;
@@ -40,12 +41,14 @@ class bit_sets {
   bool ready() const noexcept { return block_ != nullptr; }
   word* asked(int i) const noexcept { return block_ + static_cast<unsigned>(i) * words_; }
   word* found(int i) const noexcept { return block_ + static_cast<unsigned>(3 + i) * words_; }
+  word* closed(int i) const noexcept { return block_ + static_cast<unsigned>(6 + i) * words_; }
   bool used(int i) const noexcept { return user_[i] != nullptr; }
   int words() const noexcept { return static_cast<int>(words_); }
 
   bool read() noexcept {
     for (int i = 0; i < 3; ++i) {
       if (used(i) && !weft_user_copy(asked(i), user_[i], words_ * sizeof(word))) return false;
+      for (unsigned k = 0; k < words_; ++k) closed(i)[k] = 0;
     }
     return true;
   }
@@ -70,6 +73,24 @@ class bit_sets {
     return result;
   }
 
+  // A look after a wait: a descriptor that was closed since counts as ready in each set (fs/select.c, POLLNVAL), while the first look
+  // has EBADF for it.
+  long look_again() noexcept {
+    long result = look();
+    while (result == -EBADF) {
+      long count = 0;
+      for (unsigned k = 0; k < words_; ++k) count += take_closed(k);
+      result = look();
+      if (result == -EBADF) continue;
+      if (result < 0) return result;
+      for (int i = 0; i < 3; ++i) {
+        for (unsigned k = 0; used(i) && k < words_; ++k) found(i)[k] |= closed(i)[k];
+      }
+      return result + count;
+    }
+    return result;
+  }
+
   void add_to(fd::wait_set& set) const noexcept {
     for (unsigned k = 0; k < words_; ++k) {
       word any = 0;
@@ -88,6 +109,25 @@ class bit_sets {
   }
 
  private:
+  // @return how many bits of the sets' words number @p k went over to `closed`
+  long take_closed(unsigned k) noexcept {
+    word any = 0;
+    for (int i = 0; i < 3; ++i) any |= used(i) ? asked(i)[k] : 0;
+    long count = 0;
+    for (; any != 0; any &= any - 1) {
+      const word one = any & ~(any - 1);
+      const int fd = static_cast<int>(k) * word_bits + __builtin_ctzll(any);
+      if (fd >= bits_ || fd::is_open(fd)) continue;
+      for (int i = 0; i < 3; ++i) {
+        if (!used(i) || (asked(i)[k] & one) == 0) continue;
+        asked(i)[k] &= ~one;
+        closed(i)[k] |= one;
+        ++count;
+      }
+    }
+    return count;
+  }
+
   int bits_;
   unsigned words_;
   word* user_[3];
@@ -103,7 +143,7 @@ long select_until(bit_sets& sets, std::int64_t due) noexcept {
     do {
       o = set.wait(due);
       if (o == fd::outcome::interrupted) return restart_nohand;
-      const long result = sets.look();
+      const long result = sets.look_again();
       if (result != 0 || o == fd::outcome::timed_out) return result;
     } while (o != fd::outcome::stale);
   }

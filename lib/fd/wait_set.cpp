@@ -5,6 +5,9 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
+#include <mutex>
+
+#include "base/memory.hpp"
 #include "base/syscall.hpp"
 #include "core/clock.hpp"
 #include "core/scheduler.hpp"
@@ -33,6 +36,8 @@ constexpr std::int64_t blind_interval = 10'000'000;
 
 wait_set::~wait_set() {
   for (int i = 0; i < count_; ++i) unpin(*entries_[i].watch);
+  for (unsigned i = 0; i < kept_count_; ++i) unpin(*kept_[i]);
+  if (kept_ != nullptr) base::reallocate(kept_, 0);
   if (epoll_watch_ != nullptr) unpin(*epoll_watch_);
   if (epoll_ >= 0) {
     unreserve(epoll_);
@@ -52,7 +57,29 @@ void wait_set::add(int fd, unsigned events) noexcept {
     if (stale_) return;
   }
   if (!by_epoll_) use_epoll();
+  keep(pin(fd));
   add_to_epoll(fd, events);
+}
+
+// An epoll forgets a file when its last number is closed. Without memory for it that is what happens.
+void wait_set::keep(fd::watch* w) noexcept {
+  if (w == nullptr) return;
+  if (kept_count_ == kept_room_) {
+    const unsigned wanted = kept_room_ == 0 ? 16 : 2 * kept_room_;
+    auto** const grown = static_cast<fd::watch**>(base::reallocate(kept_, wanted * sizeof *kept_));
+    if (grown == nullptr) return unpin(*w);
+    kept_ = grown;
+    kept_room_ = wanted;
+  }
+  kept_[kept_count_++] = w;
+}
+
+bool wait_set::lost_number() noexcept {
+  for (unsigned i = 0; i < kept_count_; ++i) {
+    const std::lock_guard guard(kept_[i]->lock);
+    if (kept_[i]->gone) return true;
+  }
+  return false;
 }
 
 void wait_set::use_epoll() noexcept {
@@ -66,7 +93,7 @@ void wait_set::use_epoll() noexcept {
   epoll_watch_ = pin(epoll_);
   for (int i = 0; i < count_; ++i) {
     add_to_epoll(entries_[i].fd, entries_[i].events);
-    unpin(*entries_[i].watch);
+    keep(entries_[i].watch);
   }
   count_ = 0;
 }
@@ -90,6 +117,9 @@ outcome wait_set::wait_cancellable(std::int64_t due_ns) noexcept { return wait(d
 outcome wait_set::wait(std::int64_t due_ns, bool cancellable) noexcept {
   if (stale_) return outcome::stale;
   if (by_epoll_ && epoll_watch_ != nullptr) {
+    // An event that was none for the caller may be one of a file whose number is another's by now: it would come again at once.
+    if (waited_ && lost_number()) return outcome::stale;
+    waited_ = true;
     return cancellable ? fd::wait_cancellable(*epoll_watch_, direction::read, due_ns)
                        : fd::wait(*epoll_watch_, direction::read, due_ns, /*interruptible=*/true);
   }

@@ -8,7 +8,8 @@
 namespace weft::fd {
 
 /// Descriptors that one call waits for together. A few of them, for reading or writing, wait by the watches they have
-/// anyway, so that nothing is registered anew; more of them, and other events, by an epoll that lives for the call.
+/// anyway, so that nothing is registered anew; more of them, and other events, by an epoll that lives for the call. Either way a
+/// file whose number is closed meanwhile goes on being waited for, as in the kernel.
 class wait_set {
  public:
   wait_set() noexcept = default;
@@ -37,14 +38,19 @@ class wait_set {
 
   outcome wait(std::int64_t due_ns, bool cancellable) noexcept;
   void use_epoll() noexcept;
+  void keep(fd::watch* w) noexcept;
+  bool lost_number() noexcept;
   void add_to_epoll(int fd, unsigned events) noexcept;
 
   entry entries_[room];
   int count_ = 0;
   bool by_epoll_ = false;
   bool stale_ = false;  // a number was closed behind the caller's look
+  bool waited_ = false;
   int epoll_ = -1;
   fd::watch* epoll_watch_ = nullptr;
+  fd::watch** kept_ = nullptr;  // of those in the epoll, so that the files stay
+  unsigned kept_count_ = 0, kept_room_ = 0;
 };
 
 }  // namespace weft::fd
