@@ -270,6 +270,7 @@ const std::vector<entry> scenarios = {
     plain<objects>("objects"),
     plain<queues<queue<long long>>>("queue"),
     plain<queues<priority_queue<long long>>>("priority_queue"),
+    plain<queues<lifo_queue<long long>>>("lifo_queue"),
     plain<news>("broadcast"),
 };
 

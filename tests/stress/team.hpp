@@ -31,7 +31,7 @@ struct entry {
 };
 
 struct settings {
-  double seconds = 5;  // for all scenarios together
+  double seconds = 5;  // for all chosen scenarios together
   std::uint64_t seed = 1;
   std::string only;  // the name of one
   int hubs = 4;
