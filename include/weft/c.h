@@ -23,6 +23,8 @@
  * Cancel    Those calls are cancellation points: after weft_cancel one of them returns -ECANCELED, once, and has done nothing. The
  *           function should clean up and return. What C++ code around it cancels (a timeout, a scope) is told in the same way.
  * Threads   From any. A fiber belongs to the thread that spawned it; a thread without a hub gets one at its first call.
+ * Bindings  Every function is a symbol of libweft.so, with arguments of C alone. An interpreter whose own state follows the C stack
+ *           (CPython's does) exchanges that state when fibers change, or calls nothing here that waits from a function that a fiber runs.
  */
 
 #include <stddef.h>
@@ -60,17 +62,18 @@ int weft_spawn(weft_fiber** fiber, weft_function function, void* argument, const
 
 /* Waits until @p fiber has ended, and gives the handle back.
  * @p result  where what its function returned goes; may be NULL
- * Returns 0; -ETIMEDOUT, -ECANCELED, or -EDEADLK for the calling fiber itself, and then the handle is still good. */
+ * Returns 0; -ETIMEDOUT, -ECANCELED, or -EDEADLK for the calling fiber itself, and then the handle is still good; -EINVAL for NULL. */
 int weft_join(weft_fiber* fiber, void** result, weft_deadline by);
 
-/* Gives the handle back; the fiber runs on. */
+/* Gives the handle back; the fiber runs on. Nothing for NULL. */
 void weft_detach(weft_fiber* fiber);
 
 /* Asks @p fiber to end: the call of Weft's in which it waits, or waits next, returns -ECANCELED. One that has not begun never runs.
- * Does not wait. */
+ * Does not wait. Nothing for NULL. */
 void weft_cancel(weft_fiber* fiber);
 
-/* Calls @p function with @p argument in a fiber of the calling thread and waits for it; nothing cancels the wait.
+/* Calls @p function with @p argument in a fiber of the calling thread and waits for it, however long it takes; nothing cancels the
+ * wait. With a deadline: weft_spawn and weft_join.
  * @p result  where what it returned goes; may be NULL
  * Returns 0, or what weft_spawn returns. */
 int weft_run(weft_function function, void* argument, void** result);
@@ -78,7 +81,7 @@ int weft_run(weft_function function, void* argument, void** result);
 /* Waits until @p by. Returns 0, or -ECANCELED. */
 int weft_sleep(weft_deadline by);
 
-/* Lets the other fibers that are ready run first. */
+/* Lets the other fibers that are ready run first. Returns 0, or -ECANCELED. */
 int weft_yield(void);
 
 /* Waits until one of poll(2)'s @p events, an error or a hang-up is there for @p fd. Any number of fibers may wait for one.

@@ -64,6 +64,7 @@ int weft_spawn(weft_fiber** fiber, weft_function function, void* argument, const
 }
 
 int weft_join(weft_fiber* fiber, void** result, weft_deadline by) {
+  if (fiber == nullptr) return -EINVAL;
   return guarded([&] {
     if (fiber->task.get_id() == weft::this_fiber::get_id()) return -EDEADLK;
     if (!fiber->task.join(deadline::from_ns(by))) return -ETIMEDOUT;
@@ -75,7 +76,9 @@ int weft_join(weft_fiber* fiber, void** result, weft_deadline by) {
 
 void weft_detach(weft_fiber* fiber) { delete fiber; }
 
-void weft_cancel(weft_fiber* fiber) { fiber->task.request_kill(); }
+void weft_cancel(weft_fiber* fiber) {
+  if (fiber != nullptr) fiber->task.request_kill();
+}
 
 int weft_run(weft_function function, void* argument, void** result) {
   if (function == nullptr) return -EINVAL;

@@ -53,6 +53,11 @@ static void what_makes_no_sense_is_refused(void) {
   CHECK(weft_wait_fd(-1, POLLIN, WEFT_NEVER) == -EBADF);
   CHECK(weft_wait_fd(987654, POLLIN, WEFT_NEVER) == -EBADF);
   CHECK(weft_close(987654) == -EBADF);
+  void* result = &result;
+  CHECK(weft_join(NULL, &result, WEFT_NEVER) == -EINVAL);
+  CHECK(result == &result);
+  weft_cancel(NULL);
+  weft_detach(NULL);
 }
 
 static void deadlines_are_points_and_never_overflow(void) {
@@ -91,6 +96,25 @@ static void a_cancelled_call_says_so_once(void) {
   CHECK(weft_join(s.self, &result, WEFT_NEVER) == 0);
   CHECK(result == &s);
   CHECK(s.first == -ECANCELED && s.second == 0);
+}
+
+static void* yield_until_told(void* at) {
+  int* const said = at;
+  do {
+    *said = weft_yield();
+  } while (*said == 0);
+  return NULL;
+}
+
+static void a_yield_is_a_cancellation_point(void) {
+  int said = 0;
+  weft_fiber* fiber = nobody;
+  CHECK(weft_spawn(&fiber, yield_until_told, &said, NULL) == 0);
+  CHECK(weft_yield() == 0);
+  CHECK(said == 0);
+  weft_cancel(fiber);
+  CHECK(weft_join(fiber, NULL, WEFT_NEVER) == 0);
+  CHECK(said == -ECANCELED);
 }
 
 static void one_cancelled_before_it_began_never_runs(void) {
@@ -179,6 +203,7 @@ int main(void) {
   what_makes_no_sense_is_refused();
   deadlines_are_points_and_never_overflow();
   a_cancelled_call_says_so_once();
+  a_yield_is_a_cancellation_point();
   one_cancelled_before_it_began_never_runs();
   waits_for_descriptors();
   a_close_and_a_cancel_end_them();
