@@ -14,7 +14,9 @@ namespace weft {
 /// A duration converts to the point that lies that far from the moment of the conversion, so `f.join(100ms)` and
 /// `f.join(std::chrono::steady_clock::now() + 100ms)` mean the same. A point that has passed means "try, do not wait".
 ///
-/// Units     Nanoseconds of CLOCK_MONOTONIC inside; any std::chrono duration outside. Sums saturate at `never()`.
+/// Units     Nanoseconds of CLOCK_MONOTONIC inside; any std::chrono duration outside, rounded up: a wait is never shorter than what
+///           was asked for. Sums saturate at `never()`. A negative duration is as 0, and one that is not a number (NaN) too: a
+///           limit that came of a broken calculation does not wait for ever.
 /// Threads   A value: copies are independent.
 /// Cost      Eight bytes; a duration costs one clock read (a vDSO call).
 class deadline {
@@ -34,7 +36,7 @@ class deadline {
     const std::int64_t now = from_point(clock::now());
     const long double ns = std::chrono::duration<long double, std::nano>(wait).count();
     if (ns >= static_cast<long double>(far - now)) return;
-    ns_ = ns <= 0 ? now : now + std::chrono::ceil<std::chrono::nanoseconds>(wait).count();
+    ns_ = ns > 0 ? now + std::chrono::ceil<std::chrono::nanoseconds>(wait).count() : now;  // NaN is not greater
   }
   /// The point @p ns nanoseconds after the steady clock's epoch.
   static constexpr deadline from_ns(std::int64_t ns) noexcept {

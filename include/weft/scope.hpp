@@ -72,8 +72,9 @@ struct child_call {
 ///
 /// A failure, in a child or in the block itself, cancels the children and the block; `run` waits until all have ended and
 /// throws the first one. The others are in `failures`; those that nobody looks for there are reported (failure.hpp). A child
-/// that was cancelled or killed has not failed. What would cancel the calling fiber (a kill, a timeout or scope further
-/// out) while the block or the wait for its children runs cancels the children first, and then goes on its way.
+/// that was cancelled or plainly killed has not failed; one that was killed with an exception of choice has, by that exception,
+/// even if it had not begun. What would cancel the calling fiber (a kill, a timeout or scope further out) while the block or the wait for its
+/// children runs cancels the children first, and then goes on its way.
 ///
 /// Blocking  `run`, until its function has returned and all children have ended, however long they take to clean up.
 /// Timeout   Behind the deadline children and block are cancelled, and `run` says false.

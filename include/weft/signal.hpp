@@ -7,10 +7,12 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
 #include "weft/deadline.hpp"
+#include "weft/detail/empty_function.hpp"
 
 namespace weft {
 
@@ -82,6 +84,7 @@ std::optional<siginfo_t> signal_wait(std::initializer_list<int> signals, deadlin
 class signal_handler {
  public:
   /// @param call  called with nothing, or with the siginfo_t of the signal
+  /// @throws std::invalid_argument  @p call is empty (a null pointer)
   template <class F>
   signal_handler(int signum, F call) : signal_handler(signum, wrap(std::move(call)), 0) {}
   signal_handler(signal_handler&& other) noexcept;
@@ -97,6 +100,7 @@ class signal_handler {
 
   template <class F>
   static function wrap(F call) {
+    if (detail::is_empty(call)) throw std::invalid_argument("weft::signal_handler: no function");
     if constexpr (std::is_invocable_v<F&, const siginfo_t&>) {
       return call;
     } else {

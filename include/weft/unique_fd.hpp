@@ -8,6 +8,17 @@
 namespace weft {
 
 /// Owns a descriptor of whatever kind and closes it; to wait in its calls make a socket or a pipe of it.
+///
+///     weft::unique_fd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+///     if (!timer) throw std::system_error(errno, std::generic_category());
+///     weft::wait_readable(timer.get());
+///
+/// A negative number is none. One that is not open is none of its business either: what close(2) says is dropped. Two owners of
+/// one number are a mistake that nothing can find: the second closes what somebody else has been given by then.
+///
+/// Blocking  Never. A close wakes the fibers that wait for the descriptor.
+/// Threads   A value: for one fiber at a time.
+/// Lifetime  It closes what it has when it goes, and what it had when it is given another.
 class unique_fd {
  public:
   constexpr unique_fd() noexcept = default;

@@ -31,6 +31,7 @@ struct watch_state;
 /// Blocking  Nothing here suspends. Functions run soon after what they are for, once the running fiber waits.
 /// Cancel    The fibers that call the functions are nobody's to cancel. An exception that leaves a function ends the
 ///           program by std::terminate.
+/// Errors    A constructor that is given an empty std::function throws std::invalid_argument.
 /// Threads   Only for fibers of its hub, but for `async_watcher::send`; elsewhere it throws std::logic_error. Its
 ///           destruction while active, elsewhere, ends the program.
 /// Lifetime  Destruction stops it, also from within its own function, whose captures live until it returns. In a fork's
@@ -84,7 +85,7 @@ class io_watcher : public watcher {
 };
 
 /// Time: calls once @p after has passed from the start, and then every @p repeat unless that is zero. Kept to about a
-/// millisecond; a repetition that could not be called in time is dropped, not made up for.
+/// millisecond; a repetition that could not be called in time is dropped, not made up for. Times below zero are as zero.
 class timer_watcher : public watcher {
  public:
   timer_watcher(std::chrono::nanoseconds after, std::chrono::nanoseconds repeat, std::function<void()> call);
@@ -128,7 +129,7 @@ class async_watcher : public watcher {
 };
 
 /// A path: calls when what stat(2) says of it has changed, with what it says now and said before; st_nlink is 0 where
-/// there was nothing. By inotify where the kernel has it, else by a look every @p interval (zero: some seconds). Each look
+/// there was nothing. By inotify where the kernel has it, else by a look every @p interval (zero or less: some seconds). Each look
 /// is an lstat on the hub's thread: not for file systems that may hang.
 class stat_watcher : public watcher {
  public:

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
+#include <stdexcept>
+#include <utility>
+
 #include "base/list.hpp"
 #include "core/hub.hpp"
 #include "weft/watcher.hpp"
@@ -8,6 +12,13 @@
 namespace weft::detail {
 
 class watch_engine;
+
+/// @throws std::invalid_argument  @p call is empty: nobody would be there to be told of it when the hub calls
+template <class Signature>
+[[gnu::visibility("hidden")]] std::function<Signature> not_empty(std::function<Signature> call) {
+  if (call == nullptr) throw std::invalid_argument("weft: a watcher without a function");
+  return call;
+}
 
 /// In which list of its engine an active watcher stands: those that the hub's loop itself calls are found by it.
 enum class watch_kind : unsigned char { event, prepare, check, idle };

@@ -14,6 +14,7 @@ namespace weft {
 
 namespace {
 
+using detail::not_empty;
 using detail::watch_kind;
 using detail::watch_state;
 
@@ -150,11 +151,11 @@ State& as(watch_state* s) noexcept {
 io_watcher::io_watcher(int fd, short events, std::function<void(short)> call)
     : watcher((events & ~(POLLIN | POLLOUT)) != 0 || events == 0
                   ? throw std::invalid_argument("weft: an io_watcher is for POLLIN, POLLOUT or both")
-                  : new io_state(fd, events, std::move(call))) {}
+                  : new io_state(fd, events, not_empty(std::move(call)))) {}
 
 timer_watcher::timer_watcher(std::chrono::nanoseconds after, std::chrono::nanoseconds repeat,
                              std::function<void()> call)
-    : watcher(new timer_state(after, repeat, std::move(call))) {}
+    : watcher(new timer_state(after, repeat, not_empty(std::move(call)))) {}
 
 void timer_watcher::set(std::chrono::nanoseconds after, std::chrono::nanoseconds repeat) noexcept {
   as<timer_state>(state()).after = after;
@@ -177,13 +178,14 @@ std::chrono::nanoseconds timer_watcher::remaining() const {
   return std::chrono::nanoseconds(s.timer.remaining_ns(s.home->events.get()));
 }
 
-idle_watcher::idle_watcher(std::function<void()> call) : watcher(new turn_state(watch_kind::idle, std::move(call))) {}
+idle_watcher::idle_watcher(std::function<void()> call)
+    : watcher(new turn_state(watch_kind::idle, not_empty(std::move(call)))) {}
 prepare_watcher::prepare_watcher(std::function<void()> call)
-    : watcher(new turn_state(watch_kind::prepare, std::move(call))) {}
+    : watcher(new turn_state(watch_kind::prepare, not_empty(std::move(call)))) {}
 check_watcher::check_watcher(std::function<void()> call)
-    : watcher(new turn_state(watch_kind::check, std::move(call))) {}
+    : watcher(new turn_state(watch_kind::check, not_empty(std::move(call)))) {}
 
-async_watcher::async_watcher(std::function<void()> call) : watcher(new async_state(std::move(call))) {}
+async_watcher::async_watcher(std::function<void()> call) : watcher(new async_state(not_empty(std::move(call)))) {}
 
 void async_watcher::send() noexcept {
   auto& s = as<async_state>(state());
@@ -193,6 +195,6 @@ void async_watcher::send() noexcept {
 
 stat_watcher::stat_watcher(std::string path, std::chrono::nanoseconds interval,
                            std::function<void(const struct stat& now, const struct stat& before)> call)
-    : watcher(new stat_state(std::move(path), interval, std::move(call))) {}
+    : watcher(new stat_state(std::move(path), interval, not_empty(std::move(call)))) {}
 
 }  // namespace weft

@@ -91,9 +91,9 @@ struct child_state final : readable_state {
 }  // namespace
 
 signal_watcher::signal_watcher(int signum, std::function<void(const siginfo_t&)> call)
-    : watcher(new signal_state(signum, std::move(call))) {}
+    : watcher(new signal_state(signum, detail::not_empty(std::move(call)))) {}
 
 child_watcher::child_watcher(pid_t pid, std::function<void(exit_status)> call)
-    : watcher(new child_state(pid, std::move(call))) {}
+    : watcher(new child_state(pid, detail::not_empty(std::move(call)))) {}
 
 }  // namespace weft

@@ -8,10 +8,13 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <functional>
+#include <stdexcept>
 #include <system_error>
 #include <thread>
 #include <vector>
 
+#include "tests/core/cancelling.hpp"
 #include "weft/fiber.hpp"
 
 namespace weft {
@@ -236,6 +239,27 @@ TEST_F(signals, a_handler_may_take_no_argument_be_moved_and_be_destroyed_by_its_
   raise(SIGUSR1);
   until([&] { return calls == 2; });
   EXPECT_FALSE(kept);
+}
+
+TEST_F(signals, a_handler_without_a_function_is_refused) {
+  EXPECT_THROW(signal_handler(SIGUSR1, std::function<void()>()), std::invalid_argument);
+  EXPECT_THROW(signal_handler(SIGUSR1, std::function<void(const siginfo_t&)>()), std::invalid_argument);
+  EXPECT_THROW(signal_handler(SIGUSR1, static_cast<void (*)()>(nullptr)), std::invalid_argument);
+}
+
+TEST_F(signals, a_cancelled_receive_takes_none) {
+  signal_stream stream({SIGUSR1});
+  EXPECT_TRUE(testing_support::cancels([&] { stream.receive(); }));
+  raise(SIGUSR1);
+  const auto s = stream.receive();
+  ASSERT_TRUE(s);
+  EXPECT_EQ(s->si_signo, SIGUSR1);
+}
+
+TEST_F(signals, a_cancelled_wait_puts_the_disposition_back) {
+  EXPECT_TRUE(testing_support::cancels([&] { static_cast<void>(signal_wait({SIGUSR1, SIGUSR2})); }));
+  EXPECT_EQ(disposition_of(SIGUSR1).sa_handler, SIG_DFL);
+  EXPECT_EQ(disposition_of(SIGUSR2).sa_handler, SIG_DFL);
 }
 
 }  // namespace

@@ -118,6 +118,18 @@ TEST_F(io_watching, other_events_are_refused) {
   EXPECT_THROW(io_watcher(ends[0], POLLPRI, [](short) {}), std::invalid_argument);
 }
 
+TEST(watchers, an_empty_function_is_refused) {
+  EXPECT_THROW(io_watcher(0, POLLIN, {}), std::invalid_argument);
+  EXPECT_THROW(timer_watcher(1s, 0s, {}), std::invalid_argument);
+  EXPECT_THROW(idle_watcher({}), std::invalid_argument);
+  EXPECT_THROW(prepare_watcher({}), std::invalid_argument);
+  EXPECT_THROW(check_watcher({}), std::invalid_argument);
+  EXPECT_THROW(async_watcher({}), std::invalid_argument);
+  EXPECT_THROW(stat_watcher("/", 0s, {}), std::invalid_argument);
+  EXPECT_THROW(signal_watcher(SIGUSR1, {}), std::invalid_argument);
+  EXPECT_THROW(child_watcher(1, {}), std::invalid_argument);
+}
+
 TEST_F(io_watching, feeding_calls_though_nothing_happened) {
   std::optional<short> seen;
   io_watcher w(ends[0], POLLIN, [&](short events) { seen = events; });
@@ -209,6 +221,16 @@ TEST(timers, one_shot_is_over_after_its_call_and_can_be_started_again) {
   t.set(0ms, 0ms);
   t.start();
   until([&] { return calls == 2; });
+}
+
+TEST(timers, times_below_zero_are_as_zero) {
+  int calls = 0;
+  timer_watcher t(-1h, -1h, [&] { ++calls; });
+  t.start();
+  until([&] { return calls == 1; });
+  EXPECT_FALSE(t.active()) << "it does not repeat";
+  t.again();
+  EXPECT_FALSE(t.active());
 }
 
 TEST(timers, work_before_the_start_does_not_shorten_it) {

@@ -86,6 +86,26 @@ TEST(run, spreads_fibers_over_the_hubs) {
   });
 }
 
+// In turn they would go to both.
+TEST(run, a_fiber_goes_to_the_hub_with_the_fewest) {
+  run({.hubs = 2}, [] {
+    const hub here = hub::current();
+    event leave;
+    scope all;
+    all.run([&] {
+      for (int i = 0; i < 10; ++i) all.spawn({.on = hubs()[1]}, [&] { leave.wait(); });
+      for (int i = 0; i < 8; ++i) {
+        all.spawn([&] {
+          EXPECT_EQ(hub::current(), here);
+          leave.wait();
+        });
+      }
+      this_fiber::yield();
+      leave.set();
+    });
+  });
+}
+
 TEST(run, a_fiber_stays_on_the_hub_it_was_asked_to) {
   run({.hubs = 2}, [] {
     for (const hub there : hubs()) {

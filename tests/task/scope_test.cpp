@@ -297,7 +297,7 @@ TEST(scope, a_deadline) {
   }));
 }
 
-TEST(scope, a_child_that_is_killed_alone_has_not_failed) {
+TEST(scope, a_child_that_is_plainly_killed_has_not_failed_one_killed_with_an_exception_has) {
   scope s;
   EXPECT_TRUE(s.run([&] {
     const auto child = s.spawn(sleep_long);
@@ -307,6 +307,13 @@ TEST(scope, a_child_that_is_killed_alone_has_not_failed) {
   EXPECT_THROW(s.run([&] {
     const auto child = s.spawn(sleep_long);
     child.kill(std::make_exception_ptr(std::domain_error("before it began")));
+    sleep_long();
+  }),
+               std::domain_error);
+  EXPECT_THROW(s.run([&] {
+    const auto child = s.spawn(sleep_long);
+    this_fiber::yield();
+    child.kill(std::make_exception_ptr(std::domain_error("of choice")));
     sleep_long();
   }),
                std::domain_error);
