@@ -25,7 +25,8 @@ namespace weft {
 ///
 /// Blocking  `serve`, `join` and `stop` suspend; `start` does not.
 /// Order     Handlers begin in the order in which messages were received; of several hubs each has its own.
-/// Cancel    A cancelled `serve` stops the server, without grace. `stop` cancels handlers by `cancelled`.
+/// Cancel    A cancelled `serve` stops the server, without grace; so does a cancelled `stop`, whose grace is over then: the handlers are
+///           cancelled, and waited for, before it throws. A cancelled `join` changes nothing. `stop` cancels handlers by `cancelled`.
 /// Errors    What a handler throws goes to `on_error`, as does EMSGSIZE for a message of more than 64 KiB (of a Unix socket),
 ///           which is dropped.
 /// Threads   All calls from any fiber of any thread, but the destructor. Fibers run on the hub that called `start`, or on those
@@ -49,7 +50,8 @@ class datagram_server {
   /// Begins to receive. Nothing happens if it has begun, or was stopped.
   void start();
   /// Starts, and waits until it is stopped and the last handler has returned.
-  void serve();
+  /// @return false if @p by passed first: it goes on
+  bool serve(deadline by = deadline::never());
   /// Waits until it is stopped and the last handler has returned.
   /// @return false if @p by passed first
   bool join(deadline by = deadline::never());

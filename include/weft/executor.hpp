@@ -65,7 +65,7 @@ class executor {
   }
 
   /// Submits, waits and gives the result. Called by a task of this same executor it just calls @p function: tasks that
-  /// ask each other cannot lock up an executor whose limit they use up.
+  /// ask each other cannot lock up an executor whose limit they use up. With a deadline: `submit`, and `future::wait`.
   template <class F, class... Args>
   auto apply(F&& function, Args&&... args) -> std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...> {
     if (runs_caller()) return std::invoke(std::forward<F>(function), std::forward<Args>(args)...);

@@ -106,7 +106,11 @@ class file {
 ///
 ///     weft::file_stream log(weft::file::open("access.log"));
 ///     std::string buffer;
-///     while (std::size_t n = log.read_until(buffer, "\n")) { ... }
+///     std::error_code ec;
+///     while (std::size_t n = log.read_until(buffer, "\n", 4096, ec)) {     // 0 and an error at the end
+///       handle(std::string_view(buffer).substr(0, n));
+///       buffer.erase(0, n);
+///     }
 ///
 /// As `file`, but with one position for reads and writes, which belongs to this object alone.
 ///

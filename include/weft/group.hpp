@@ -21,7 +21,7 @@ namespace weft {
 /// What it shares with `pool` (join, kill, size...) stands in detail/membership.hpp.
 ///
 /// Blocking  `join`, `kill`, `apply`, `map` and the reading of what `imap` gives.
-/// Timeout   `join` and `kill` say false; the members go on, and may be waited for again.
+/// Timeout   `join` and `kill` say false; the members go on, and may be waited for again. `map` throws, and its fibers are killed.
 /// Cancel    All that wait are cancellation points; the members go on.
 /// Threads   Safe from fibers of any hub and from plain threads. A fiber is spawned on the caller's hub.
 /// Lifetime  Destroyed while there are members it lets go of them: they go on. While somebody waits for it: aborts.

@@ -33,10 +33,10 @@ namespace weft {
 /// reading can go on behind it. What the range itself throws comes at the end. A void function gives std::monostate, one that
 /// returns a reference a std::reference_wrapper.
 ///
-/// Blocking  `next` and the loop. Not the making.
+/// Blocking  `next`, the loop and `kill`. Not the making.
 /// Order     Elements are begun in their order. `imap_unordered` gives results as they become ready.
-/// Timeout   `next` gives nothing; `done()` tells that from the end.
-/// Cancel    A cancellation point. A cancelled read took nothing.
+/// Timeout   `next` gives nothing; `done()` tells that from the end. `kill` says false, and may be called again.
+/// Cancel    A cancellation point, but for `kill`. A cancelled read took nothing.
 /// Threads   For one fiber at a time.
 /// Lifetime  Destroyed early it takes no further elements, for which it may have to wait for the range; what has begun goes on
 ///           (`kill` ends that too). An lvalue range must live as long; any other is moved in, and its elements are moved out.
@@ -89,15 +89,20 @@ class imap_results
 
   /// Takes no further elements, kills the fibers of those that have begun and are not read, and waits for them. `next` then
   /// gives what each of those has come to, `task_cancelled` for one that was killed, and then the end.
-  void kill() noexcept {
+  /// @return false if @p by passed first: all that have begun have been asked to end
+  bool kill(deadline by = deadline::never()) noexcept {
     const shield until_ended;
-    feeder_.kill();
+    feeder_.request_kill();
+    // First: what ends makes room for another one.
+    const bool fed = feeder_.join(by);
+    request_kill_of_all();
+    if (!fed) return false;
     reports_.announce(end_);  // a feeder that was killed has not; for one that had it changes nothing
-    for (const entry& each : unread_) each.asked.request_kill();
     for (const entry& each : unread_) {
-      each.asked.join();
+      if (!each.asked.join(by)) return false;
       static_cast<void>(each.asked.exception());  // nobody will read it
     }
+    return true;
   }
 
  private:
@@ -141,6 +146,15 @@ class imap_results
   std::size_t count() const {
     const std::lock_guard guard(lock_);
     return unread_.size();
+  }
+  // The feeder may add some meanwhile; none but this fiber takes any out.
+  void request_kill_of_all() noexcept {
+    std::unique_lock guard(lock_);
+    for (auto each = unread_.begin(); each != unread_.end(); ++each) {
+      guard.unlock();
+      each->asked.request_kill();  // not under a spinlock: it destroys what one that has not begun was given
+      guard.lock();
+    }
   }
   std::optional<value_type> take() {
     std::list<entry> one;

@@ -58,7 +58,7 @@ class pool : private detail::pool_room, public detail::membership, public detail
   /// @param limit  members at most; 0: no fiber ever gets in
   explicit pool(std::size_t limit = no_limit) : pool_room(limit), membership(given_back_by_members()), limit_(limit) {}
 
-  /// As weft::spawn, when there is room, and the fiber is a member.
+  /// As weft::spawn, when there is room, and the fiber is a member. With a deadline: `try_spawn`.
   template <class F, class... Args>
   auto spawn(const fiber_attributes& attributes, F&& function, Args&&... args) {
     vacancies.acquire();

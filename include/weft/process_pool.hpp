@@ -107,7 +107,8 @@ class process_pool {
     using remote = detail::remote<F>;
     return send<typename remote::result>(remote::entry, encode<remote>(args...));
   }
-  /// Submits, waits and gives the result. A cancelled `apply` cancels its task if that has not begun.
+  /// Submits, waits and gives the result. A cancelled `apply` cancels its task if that has not begun. With a deadline: `submit`, and
+  /// `future::wait`.
   template <auto F, class... Args>
   auto apply(const Args&... args) -> typename detail::remote<F>::result {
     auto result = submit<F>(args...);

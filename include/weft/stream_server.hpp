@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "weft/address.hpp"
+#include "weft/detail/empty_function.hpp"
 #include "weft/fiber.hpp"
 #include "weft/hub.hpp"
 #include "weft/listener.hpp"
@@ -26,7 +27,7 @@ struct server_options {
   /// Connections (messages, in a datagram_server) that are served at once at most. While there are so many none is accepted:
   /// further ones wait in the kernel's backlog. With 0 none is ever served.
   std::size_t limit = std::numeric_limits<std::size_t>::max();
-  /// So many are accepted in a row before fibers that are ready run.
+  /// So many are accepted in a row before fibers that are ready run; 0 is as 1.
   std::size_t accept_budget = 64;
   /// After accept has failed for want of descriptors or memory it is tried again after this time, doubled each time up to
   /// the longest one.
@@ -58,7 +59,8 @@ struct server_options {
 ///
 /// Blocking  `serve`, `join` and `stop` suspend; `start` does not.
 /// Order     Connections are accepted in the order of their coming and begin to be served in that order.
-/// Cancel    A cancelled `serve` stops the server, without grace. `stop` cancels handlers by `cancelled`.
+/// Cancel    A cancelled `serve` stops the server, without grace; so does a cancelled `stop`, whose grace is over then: the handlers are
+///           cancelled, and waited for, before it throws. A cancelled `join` changes nothing. `stop` cancels handlers by `cancelled`.
 /// Threads   All calls from any fiber of any thread, but the destructor. Fibers run on the hub that called `start`, or on those
 ///           of the options.
 /// Lifetime  Destruction stops it without grace. A handler may stop its server, but not destroy it.
@@ -81,7 +83,8 @@ class stream_server {
   /// Begins to accept. Nothing happens if it has begun, or was stopped.
   void start();
   /// Starts, and waits until it is stopped and the last connection has ended.
-  void serve();
+  /// @return false if @p by passed first: it goes on
+  bool serve(deadline by = deadline::never());
   /// Waits until it is stopped and the last connection has ended.
   /// @return false if @p by passed first
   bool join(deadline by = deadline::never());
@@ -105,20 +108,8 @@ class stream_server {
   template <class Handler>
   static constexpr bool takes_address = std::is_invocable_v<std::decay_t<Handler>&, stream_socket, const address&>;
   template <class Handler>
-  static bool is_empty(const Handler& h) noexcept {
-    if constexpr (std::is_pointer_v<Handler>) {
-      return h == nullptr;
-    } else {
-      return false;
-    }
-  }
-  template <class Signature>
-  static bool is_empty(const std::function<Signature>& h) noexcept {
-    return h == nullptr;
-  }
-  template <class Handler>
   static handler_function wrap(Handler&& h) {
-    if (is_empty(h)) throw std::invalid_argument("weft::stream_server: no handler");
+    if (detail::is_empty(h)) throw std::invalid_argument("weft::stream_server: no handler");
     if constexpr (takes_address<Handler>) {
       return std::forward<Handler>(h);
     } else {

@@ -80,7 +80,10 @@ datagram_server::~datagram_server() {
 }
 
 void datagram_server::start() { state_->start(); }
-void datagram_server::serve() { state_->serve(); }
+bool datagram_server::serve(deadline by) {
+  const std::shared_ptr<state> s = state_;
+  return s->serve(by);
+}
 bool datagram_server::join(deadline by) {
   const std::shared_ptr<state> s = state_;
   return s->join(by);

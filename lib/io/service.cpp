@@ -89,10 +89,10 @@ bool service::join(deadline by) {
   return true;
 }
 
-void service::serve() {
+bool service::serve(deadline by) {
   start();
   try {
-    join(deadline::never());
+    return join(by);
   } catch (...) {
     end();
     throw;
@@ -103,10 +103,18 @@ bool service::stop(deadline grace) {
   stopping.request_stop();
   close_doors();
   loops_.cancel_all();
-  loops_.wait_for_end(deadline::never());
-  const bool in_time = served.wait_for_end(grace);
+  bool in_time = false;
+  try {
+    loops_.wait_for_end(deadline::never());
+    in_time = served.wait_for_end(grace);
+  } catch (...) {
+    // Nobody else would end the handlers at the end of their grace: it is over now.
+    end();
+    throw;
+  }
   if (!in_time) {
     served.cancel_all();
+    const shield until_all_have_ended;
     served.wait_for_end(deadline::never());
   }
   all_ended();

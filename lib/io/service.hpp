@@ -27,7 +27,7 @@ class [[gnu::visibility("hidden")]] service : public std::enable_shared_from_thi
   virtual ~service() = default;
 
   void start();
-  void serve();
+  bool serve(deadline by);
   bool join(deadline by);
   bool stop(deadline grace);
   /// For destructors: without grace, and nothing cancels it.

@@ -71,7 +71,10 @@ stream_server::~stream_server() {
 }
 
 void stream_server::start() { state_->start(); }
-void stream_server::serve() { state_->serve(); }
+bool stream_server::serve(deadline by) {
+  const std::shared_ptr<state> s = state_;
+  return s->serve(by);
+}
 bool stream_server::join(deadline by) {
   const std::shared_ptr<state> s = state_;
   return s->join(by);

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <thread>
 
+#include "tests/core/cancelling.hpp"
 #include "weft/event.hpp"
 #include "weft/fiber.hpp"
 #include "weft/io.hpp"
@@ -116,6 +117,23 @@ TEST(hub_driver, runs_until_somebody_says_so) {
   const task<> stuck = spawn([&] { never.wait(); });
   EXPECT_FALSE(driver.run_until([&] { return stuck.ready(); }, 5ms));
   stuck.kill();
+}
+
+struct stopped {};
+
+TEST(hub_driver, both_are_cancellation_points) {
+  hub_driver driver;
+  EXPECT_TRUE(testing_support::cancels([&] { driver.run_once(60s); }));
+  EXPECT_TRUE(testing_support::cancels([&] { driver.run_until([] { return false; }); }));
+  // Asleep, from another thread.
+  detail::cancel_record request([](detail::cancel_record&) { throw stopped(); });
+  request.enter();
+  std::thread other([&] { request.request(); });
+  EXPECT_THROW(driver.run_until([] { return false; }), stopped);
+  request.leave();
+  other.join();
+  const task<> sleeper = spawn([] { this_fiber::sleep_for(1ms); });
+  EXPECT_TRUE(driver.run_until([&] { return sleeper.ready(); })) << "it drives on";
 }
 
 }  // namespace

@@ -138,6 +138,39 @@ TEST(datagram_server, a_cancelled_serve_stops_it) {
   EXPECT_FALSE(echo.server.running());
 }
 
+TEST(datagram_server, a_cancelled_stop_has_ended_the_handlers) {
+  bool was_cancelled = false;
+  datagram_server server(anywhere, [&](std::string_view, const address&) {
+    try {
+      this_fiber::sleep_for(1h);
+    } catch (const cancelled&) {
+      was_cancelled = true;
+      throw;
+    }
+  });
+  server.start();
+  datagram_socket c = datagram_socket::connect(server.local_address());
+  c.send("x");
+  EXPECT_TRUE(within_a_minute([&] { return server.handling() == 1; }));
+  EXPECT_TRUE(cancels([&] { server.join(); })) << "which changes nothing";
+  EXPECT_TRUE(server.running());
+  EXPECT_FALSE(was_cancelled);
+  EXPECT_TRUE(cancels([&] { server.stop(1h); }));
+  EXPECT_TRUE(was_cancelled);
+  EXPECT_FALSE(server.running());
+  EXPECT_EQ(failure([&] { server.send_to("x", c.local_address()); }), std::error_code(EBADF, std::system_category()))
+      << "the socket is closed too";
+}
+
+TEST(datagram_server, serve_says_that_its_time_is_over_and_goes_on) {
+  echo_server echo;
+  EXPECT_FALSE(echo.server.serve(1ms));
+  datagram_socket c = datagram_socket::connect(echo.server.local_address());
+  EXPECT_EQ(ask(c, "still"), "still");
+  EXPECT_TRUE(echo.server.stop(1min));
+  EXPECT_TRUE(echo.server.serve(1min));
+}
+
 TEST(datagram_server, a_socket_may_be_taken_over) {
   datagram_socket own = datagram_socket::bind(address::abstract("weft datagrams " + std::to_string(getpid())));
   const address at = own.local_address();

@@ -18,6 +18,8 @@
 #include "io/file_ring.hpp"
 #include "tests/io/support.hpp"
 #include "weft/fiber.hpp"
+#include "weft/offload.hpp"
+#include "weft/thread_pool.hpp"
 
 namespace weft {
 namespace {
@@ -247,6 +249,69 @@ TEST_P(files, a_cancelled_call_ends_and_leaves_nothing_open) {
   over = true;
   other.join();
   EXPECT_EQ(test::open_files(), before);
+}
+
+// No thread to be had: a call waits until it is cancelled, or its time is over, and has done nothing.
+TEST_P(files, a_cancelled_call_that_had_not_begun_has_done_nothing) {
+  file f = make();
+  f.write_at("as it was", 0);
+  thread_pool& threads = default_thread_pool();
+  const std::size_t limit = threads.limit();
+  threads.limit(0);
+  std::string text(9, '-');
+  std::error_code ec;
+  if (!by_ring()) {
+    EXPECT_TRUE(test::cancels([&] { f.read_at(text, 0); }));
+    EXPECT_TRUE(test::cancels([&] { f.write_at("changed", 0); }));
+    EXPECT_TRUE(test::cancels([&] { f.sync(); }));
+    EXPECT_TRUE(test::cancels([&] { f.sync_data(); }));
+    EXPECT_TRUE(test::cancels([&] { (void)f.status(); }));
+    f.write_at("late", 0, ec, 1ms);
+    EXPECT_EQ(ec, io_errc::timed_out);
+  }
+  EXPECT_TRUE(test::cancels([&] { f.truncate(0); })) << "by a thread, whatever the kernel";
+  EXPECT_EQ(failure([&] { f.truncate(0, 1ms); }), make_error_code(io_errc::timed_out));
+  threads.limit(limit);
+  EXPECT_EQ(text, "---------");
+  EXPECT_EQ(f.read_at(text, 0), 9U);
+  EXPECT_EQ(text, "as it was");
+}
+
+// By the ring: what is not there yet, and what there is no room for yet.
+TEST_P(files, a_cancelled_read_or_write_that_waits_takes_and_leaves_nothing) {
+  if (!by_ring()) GTEST_SKIP() << "a thread that has begun such a call cannot be called back";
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  file from(ends[0]), to(ends[1]);
+  char room[4];
+  EXPECT_TRUE(test::cancels([&] { from.read_at(room, 0); }));
+  ASSERT_EQ(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+  const std::string page(4096, 'x');
+  std::size_t filled = 0;
+  for (ssize_t n = 0; (n = ::write(ends[1], page.data(), page.size())) > 0;) filled += static_cast<std::size_t>(n);
+  ASSERT_EQ(fcntl(ends[1], F_SETFL, 0), 0);
+  EXPECT_TRUE(test::cancels([&] { to.write_at("more", 0); }));
+  to.close();
+  std::string all;
+  for (std::string some(1 << 16, '\0'); const std::size_t n = from.read_at(some, 0);) all.append(some, 0, n);
+  EXPECT_EQ(all.size(), filled);
+}
+
+// Those that only a disk holds up end at any moment; the file is as before whichever it was.
+TEST_P(files, a_cancellation_at_any_moment_leaves_the_file_usable) {
+  file f = make();
+  for (int i = 0; i < 20; ++i) {
+    (void)test::cancels_going([&] {
+      f.write_at("0123456789", 0);
+      f.sync();
+      f.sync_data();
+      (void)f.status();
+      f.truncate(10);
+    });
+  }
+  f.write_at("0123456789", 0);
+  f.truncate(10);
+  EXPECT_EQ(f.size(), 10U);
 }
 
 TEST_P(files, a_close_lets_the_calls_under_way_end) {

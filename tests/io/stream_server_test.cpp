@@ -225,6 +225,53 @@ TEST(stream_server, who_does_not_end_in_time_is_cancelled) {
   EXPECT_TRUE(cleaned_up);
 }
 
+TEST(stream_server, a_cancelled_stop_has_ended_the_handlers) {
+  bool was_cancelled = false, cleaned_up = false;
+  stream_server server(anywhere, [&](stream_socket s) {
+    s.write_all("x");
+    try {
+      this_fiber::sleep_for(1h);
+    } catch (const cancelled&) {
+      was_cancelled = true;
+      this_fiber::yield();
+      cleaned_up = true;
+      throw;
+    }
+  });
+  server.start();
+  stream_socket c = client_of(server);
+  char room[1];
+  EXPECT_EQ(c.read_some(room), 1U);
+  EXPECT_TRUE(cancels([&] { server.stop(1h); }));
+  EXPECT_TRUE(was_cancelled) << "nobody else would end it at the end of its grace";
+  EXPECT_TRUE(cleaned_up) << "and it was waited for";
+  EXPECT_FALSE(server.running());
+  EXPECT_EQ(server.connections(), 0U);
+  EXPECT_TRUE(server.stop()) << "there is nothing left to stop";
+}
+
+TEST(stream_server, a_cancelled_join_changes_nothing) {
+  stream_server server(anywhere, echo);
+  server.start();
+  stream_socket c = client_of(server);
+  EXPECT_TRUE(is_served(c));
+  EXPECT_TRUE(cancels([&] { server.join(1h); }));
+  EXPECT_TRUE(cancels([&] { server.join(); }));
+  EXPECT_TRUE(server.running());
+  EXPECT_TRUE(is_served(c));
+}
+
+TEST(stream_server, serve_says_that_its_time_is_over_and_goes_on) {
+  stream_server server(anywhere, echo);
+  EXPECT_FALSE(server.serve(1ms));
+  EXPECT_TRUE(server.running());
+  stream_socket c = client_of(server);
+  EXPECT_TRUE(is_served(c));
+  c.close();
+  EXPECT_TRUE(server.stop(1min));
+  EXPECT_TRUE(server.serve(1min)) << "it has ended";
+}
+
 TEST(stream_server, a_handler_can_stop_its_server) {
   stream_server* shared = nullptr;
   stream_server server(anywhere, [&](stream_socket s) {

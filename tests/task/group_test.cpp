@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -14,6 +15,8 @@
 #include "weft/event.hpp"
 #include "weft/hub.hpp"
 #include "weft/run.hpp"
+#include "weft/shield.hpp"
+#include "weft/test_clock.hpp"
 #include "weft/wait.hpp"
 
 using namespace std::chrono_literals;
@@ -265,6 +268,72 @@ TEST(group, a_plain_thread_joins) {
   leave.set();
   while (!joined) this_fiber::yield();
   plain.join();
+}
+
+TEST(group, a_cancelled_apply_or_map_has_ended_its_fibers) {
+  group g;
+  int begun = 0, unwound = 0;
+  const auto body = [&](int) {
+    struct counting {
+      int& count;
+      ~counting() { ++count; }
+    } at_end{unwound};
+    ++begun;
+    sleep_long();
+  };
+  EXPECT_TRUE(cancels([&] { g.apply(body, 1); }));
+  EXPECT_TRUE(g.empty());
+  EXPECT_TRUE(cancels([&] { g.map(body, std::vector<int>{1, 2, 3}); }));
+  EXPECT_TRUE(g.empty());
+  EXPECT_EQ(unwound, begun);
+}
+
+TEST(group, a_map_that_is_late_has_ended_its_fibers) {
+  const test_clock clock;
+  group g;
+  int unwound = 0;
+  const auto body = [&](int n) {
+    struct counting {
+      int& count;
+      ~counting() { ++count; }
+    } at_end{unwound};
+    if (n != 0) sleep_long();
+    return n;
+  };
+  try {
+    g.map(body, std::vector<int>{0, 1, 2}, 1min);
+    ADD_FAILURE();
+  } catch (const std::system_error& e) {
+    EXPECT_EQ(e.code(), std::errc::timed_out);
+  }
+  EXPECT_EQ(clock.elapsed(), 1min);
+  EXPECT_TRUE(g.empty());
+  EXPECT_EQ(unwound, 3);
+  EXPECT_THROW(g.map([](int) { sleep_long(); }, std::vector<int>{1}, 0s), std::system_error) << "of nothing, too";
+  EXPECT_EQ(g.map([](int n) { return -n; }, std::vector<int>{1, 2}, 1min), (std::vector<int>{-1, -2}));
+  EXPECT_EQ(g.map([](int n) { return n; }, std::vector<int>{}, 1min), std::vector<int>{});
+}
+
+TEST(group, a_kill_of_results_tells_that_it_is_late) {
+  const test_clock clock;
+  group g;
+  event go_on;
+  auto results = g.imap(
+      [&](int n) {
+        const shield stubborn;
+        go_on.wait();
+        return n;
+      },
+      std::vector<int>{1, 2}, 2);
+  this_fiber::sleep_for(1s);  // both have begun
+  EXPECT_FALSE(results.kill(1s));
+  EXPECT_EQ(clock.elapsed(), 2s);
+  go_on.set();
+  EXPECT_TRUE(results.kill());
+  EXPECT_EQ(results.next(), 1) << "what it had come to";
+  EXPECT_EQ(results.next(), 2);
+  EXPECT_EQ(results.next(), std::nullopt);
+  EXPECT_TRUE(results.done());
 }
 
 TEST(group, results_that_were_killed_come_to_their_end) {

@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <functional>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "weft/deadline.hpp"
 #include "weft/detail/task_body.hpp"
 #include "weft/imap_results.hpp"
 #include "weft/shield.hpp"
@@ -23,7 +25,8 @@ class mapping {
 
   /// Calls @p function with @p args in a fiber of its own, waits, and gives the result or throws. If the caller is cancelled
   /// the fiber is killed, and waited for: so the call may refer to what the caller has. Called by a member of a full pool it
-  /// calls @p function at once: members that ask their own pool cannot lock it up.
+  /// calls @p function at once: members that ask their own pool cannot lock it up. With a deadline: `spawn` (in a pool
+  /// `try_spawn`), and `task::get`.
   template <class F, class... Args>
   auto apply(F&& function, Args&&... args) -> std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...> {
     if (self().runs_inline()) return std::invoke(std::forward<F>(function), std::forward<Args>(args)...);
@@ -40,18 +43,24 @@ class mapping {
 
   /// Calls @p function for each element, each in a fiber of its own. @return the results in the elements' order, a vector;
   ///         nothing if the function gives nothing
-  /// @throws the first failure in that order. Then, and when the caller is cancelled, the other fibers are killed and waited for.
+  /// @throws the first failure in that order; std::system_error (timed_out) when @p by has passed. Then, and when the caller is
+  ///         cancelled, the other fibers are killed and waited for.
   template <class F, class Range>
-  auto map(F function, Range&& range) {
+  auto map(F function, Range&& range, deadline by = deadline::never()) {
     auto results = imap(std::move(function), std::forward<Range>(range));
     using result = typename decltype(results)::result;
+    const auto check_end = [&results] {
+      if (!results.done()) throw std::system_error(std::make_error_code(std::errc::timed_out), "weft: map");
+    };
     try {
       if constexpr (std::is_void_v<result>) {
-        while (results.next()) {
+        while (results.next(by)) {
         }
+        check_end();
       } else {
         std::vector<map_value<result>> all;
-        while (auto value = results.next()) all.push_back(*std::move(value));
+        while (auto value = results.next(by)) all.push_back(*std::move(value));
+        check_end();
         return all;
       }
     } catch (...) {
