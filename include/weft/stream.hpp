@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -20,39 +19,11 @@
 #include "weft/detail/stream_flow.hpp"
 #include "weft/detail/stream_groups.hpp"
 #include "weft/detail/stream_time.hpp"
-#include "weft/detail/taking_iterator.hpp"
+#include "weft/stream_run.hpp"
+#include "weft/wait.hpp"
+#include "weft/waitable.hpp"
 
 namespace weft {
-
-/// One run of a stream: gives its values out, one by one. From `stream::open`.
-///
-/// Blocking  `next` suspends as long as the stages have to wait.
-/// Timeout   When @p by has passed `next` gives nothing, `ended` is false, and the run goes on with the next call.
-/// Cancel    `next` is a cancellation point where its stages are. An exception that leaves it, a cancellation too, ends the
-///           run. Destroying the run cancels what its stages have running and waits for its end.
-/// Threads   For one fiber at a time.
-template <class T>
-class stream_run {
- public:
-  using value_type = T;
-  explicit stream_run(detail::run_of<T> run) noexcept : from_(std::move(run)) {}
-
-  /// @return the next value; nothing at the end, or when @p by has passed
-  /// @throws what a stage throws
-  [[nodiscard]] std::optional<T> next(deadline by = deadline::never()) {
-    std::optional<T> value;
-    from_.pull(value, by);
-    return value;
-  }
-  /// Whether no value will come any more.
-  bool ended() const noexcept { return from_.stopped(); }
-
-  auto begin() { return detail::taking_iterator<T, stream_run, &stream_run::next>(*this); }
-  static constexpr std::default_sentinel_t end() noexcept { return {}; }
-
- private:
-  detail::upstream<T> from_;
-};
 
 /// Values that come one after the other, and what is to be done with them: reactive streams, for fibers.
 ///
@@ -67,12 +38,12 @@ class stream_run {
 ///                      .collect();
 ///
 /// The consumer pulls each value through all stages, in its own fiber; the stages that do several things at once (merge,
-/// prefetch, group_by, map_unordered, flat_map of several) run fibers of their own, which end with the run. So nothing runs ahead of
+/// prefetch, delay, take_until, group_by, map_unordered, flat_map of several) run fibers of their own, which end with the run. So nothing runs ahead of
 /// its consumer by more than the capacity that a stage was given: back-pressure needs no further word.
 ///
 /// Blocking  A consumer suspends while no value is there. A stage's function may wait.
 /// Order     Values keep their order, but where several sources run at once.
-/// Timeout   The stages that know time (debounce, throttle, sample, timeout, buffer, window) read the clock when they are pulled.
+/// Timeout   The stages that know time (debounce, throttle, sample, delay, timeout, buffer, window) read the clock when they are pulled.
 /// Cancel    A consumer that is cancelled, or that stops early (`take`, `first`, leaving a loop), ends the run: the fibers
 ///           of its stages are cancelled and have ended when it goes on.
 /// Errors    An exception of a source or of a stage's function travels to the consumer, through `retry` and `on_error`, and
@@ -238,6 +209,13 @@ class stream {
         std::optional<T>());
   }
 
+  /// Those that come before @p object (an event, a fiber, a future: anything one can wait for) is ready, once; a wait for the next one
+  /// ends then. The object outlives the runs.
+  template <waitable W>
+  stream take_until(W& object) const {
+    return detail::take_until(*this, waitable_ref(object));
+  }
+
   // -- several together
 
   /// The values in lists of @p count; the last one may be shorter. With @p span a list is given out, too, once so much time
@@ -267,6 +245,12 @@ class stream {
 
   /// All values of this stream, then those of @p next.
   stream concat(stream next) const { return detail::concat(*this, std::move(next)); }
+
+  /// @p first, and then all values of this stream.
+  template <std::convertible_to<T>... Values>
+  stream start_with(Values... first) const {
+    return detail::start_with(*this, std::vector<T>{std::move(first)...});
+  }
 
   /// The values of all, as they come: each runs in a fiber of its own. Ends when all have ended.
   template <std::same_as<stream>... Others>
@@ -311,6 +295,12 @@ class stream {
   /// @throws std::invalid_argument  @p period is 0 or less
   stream sample(deadline::clock::duration period) const { return detail::sample(*this, period); }
 
+  /// Each value @p span after it came. A fiber of its own takes them, so that up to @p ahead are on their way at once; what comes
+  /// while there are so many waits with its source, and its time begins behind that.
+  stream delay(deadline::clock::duration span, std::size_t ahead = 16) const {
+    return detail::delay(*this, span, ahead);
+  }
+
   /// Fails with std::system_error (timed_out) when the consumer has waited @p limit for a value.
   stream timeout(deadline::clock::duration limit) const { return detail::timeout(*this, limit); }
 
@@ -327,45 +317,54 @@ class stream {
     return detail::on_error(*this, std::move(f));
   }
 
-  // -- consuming: each of these is a run in the calling fiber
+  // -- consuming: each of these is a run in the calling fiber. Where @p by passes the run ends, behind the value that has come last,
+  //    though more may be there at once. To tell a time-out from the end where the result does not, take `for_each` or `open`.
 
   /// Calls @p f with each value.
+  /// @return false if @p by passed before the end
   template <std::invocable<T> F>
-  void for_each(F f) const {
+  bool for_each(F f, deadline by = deadline::never()) const {
     auto run = open();
-    while (std::optional<T> value = run.next()) std::invoke(f, std::move(*value));
+    while (std::optional<T> value = run.next(by)) {
+      std::invoke(f, std::move(*value));
+      if (detail::has_passed(by)) return false;
+    }
+    return run.ended();
   }
 
-  std::vector<T> collect() const {
+  /// All values, or those that have come when @p by passes.
+  std::vector<T> collect(deadline by = deadline::never()) const {
     std::vector<T> all;
-    for_each([&](T value) { all.push_back(std::move(value)); });
+    for_each([&](T value) { all.push_back(std::move(value)); }, by);
     return all;
   }
 
-  /// f(f(initial, v1), v2) and so on, of all values: what Rx calls reduce.
+  /// f(f(initial, v1), v2) and so on, of all values or those that come until @p by: what Rx calls reduce.
   template <class A, class F>
-  A fold(A initial, F f) const {
-    for_each([&](T value) { initial = std::invoke(f, std::move(initial), std::move(value)); });
+  A fold(A initial, F f, deadline by = deadline::never()) const {
+    for_each([&](T value) { initial = std::invoke(f, std::move(initial), std::move(value)); }, by);
     return initial;
   }
 
-  std::size_t count() const {
+  /// How many values there are, or come until @p by.
+  std::size_t count(deadline by = deadline::never()) const {
     std::size_t n = 0;
-    for_each([&](const T&) { ++n; });
+    for_each([&](const T&) { ++n; }, by);
     return n;
   }
 
   /// The first value; what comes before is stopped then. Nothing if there is none, or when @p by has passed.
   std::optional<T> first(deadline by = deadline::never()) const { return open().next(by); }
 
-  /// Sends each value to @p to, until that is closed. Does not close it.
+  /// Sends each value to @p to, until that is closed or @p by passes. Does not close it.
   /// @return whether all were sent
-  bool send_to(channel<T>& to) const {
+  bool send_to(channel<T>& to, deadline by = deadline::never()) const {
     auto run = open();
-    while (std::optional<T> value = run.next()) {
-      if (!to.send(std::move(*value))) return false;
+    while (std::optional<T> value = run.next(by)) {
+      if (!to.send(std::move(*value), by)) return false;
+      if (detail::has_passed(by)) return false;
     }
-    return true;
+    return run.ended();
   }
 
  private:

@@ -71,6 +71,7 @@
 #include "weft/splicer.hpp"
 #include "weft/std_future.hpp"
 #include "weft/stream.hpp"
+#include "weft/stream_run.hpp"
 #include "weft/stream_server.hpp"
 #include "weft/stream_socket.hpp"
 #include "weft/streams.hpp"

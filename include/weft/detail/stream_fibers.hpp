@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/cancel_scope.hpp"
 #include "weft/cancelled.hpp"
 #include "weft/channel.hpp"
 #include "weft/deadline.hpp"
@@ -19,6 +21,7 @@
 #include "weft/mutex.hpp"
 #include "weft/shield.hpp"
 #include "weft/task_cancelled.hpp"
+#include "weft/wait.hpp"
 
 // Stages of stream.hpp that run fibers of their own.
 namespace weft::detail {
@@ -132,6 +135,67 @@ template <class T>
 stream<T> prefetch(stream<T> source, std::size_t count) {
   return stream_of<T>([source = std::move(source), count] {
     return pump_run<T>(count, [&](pump<T>& values) { values.start([&values, source] { send_all(values, source); }); });
+  });
+}
+
+/// Ends the pull of a run, from a fiber of its own that waits for an object.
+template <class T>
+class until {
+ public:
+  until(run_of<T> run, waitable_ref object) : from_(std::move(run)), reached_(object.ready()) {
+    if (reached_) return;
+    watcher_ = spawn([this, object] {
+      waitable_ref one[] = {object};
+      (void)weft::wait(one, 1);
+      reached_.store(true, std::memory_order_release);
+      pulling_.cancel();
+    });
+  }
+  until(const until&) = delete;
+  until& operator=(const until&) = delete;
+  ~until() { end_fiber(watcher_); }
+
+  pulled pull(std::optional<T>& out, deadline by) {
+    pulled got = pulled::end;
+    if (!reached_.load(std::memory_order_acquire) && pulling_.run([&] { got = from_.pull(out, by); })) return got;
+    from_.stop();
+    return pulled::end;
+  }
+
+ private:
+  upstream<T> from_;
+  std::atomic<bool> reached_;
+  cancel_scope pulling_;
+  fiber watcher_;
+};
+
+template <class T>
+stream<T> take_until(stream<T> source, waitable_ref object) {
+  return stream_of<T>([source = std::move(source), object] {
+    return [run = std::make_unique<until<T>>(source.begin_run(), object)](std::optional<T>& out, deadline by) {
+      return run->pull(out, by);
+    };
+  });
+}
+
+template <class T>
+stream<T> delay(stream<T> source, deadline::clock::duration span, std::size_t ahead) {
+  using timed = std::pair<deadline, T>;
+  auto stamped = prefetch(source.map([span](T value) { return timed(deadline(span), std::move(value)); }), ahead);
+  return stream_of<T>([stamped = std::move(stamped)] {
+    return [from = upstream<timed>(stamped.begin_run()), held = std::optional<timed>()](std::optional<T>& out,
+                                                                                        deadline by) mutable {
+      if (!held.has_value()) {
+        if (const pulled got = from.pull(held, by); got != pulled::value) return got;
+      }
+      if (!has_passed(held->first)) {
+        this_fiber::sleep_until(earlier(by, held->first));
+        if (!has_passed(held->first)) return pulled::late;
+      }
+      out.emplace(std::move(held->second));
+      held.reset();
+      return pulled::value;
+    };
   });
 }
 

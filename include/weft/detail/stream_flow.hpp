@@ -52,6 +52,18 @@ stream<T> concat(stream<T> first, stream<T> second) {
 }
 
 template <class T>
+stream<T> start_with(stream<T> source, std::vector<T> first) {
+  return stream_of<T>([source = std::move(source), first = std::move(first)] {
+    return [from = upstream<T>(source.begin_run()), first, given = std::size_t{0}](std::optional<T>& out,
+                                                                                   deadline by) mutable {
+      if (given == first.size()) return from.pull(out, by);
+      out.emplace(std::move(first[given++]));
+      return pulled::value;
+    };
+  });
+}
+
+template <class T>
 stream<T> repeat(stream<T> source, std::size_t times) {
   return stream_of<T>([source = std::move(source), times] {
     return [source, left = times, from = upstream<T>(nullptr)](std::optional<T>& out, deadline by) mutable {
