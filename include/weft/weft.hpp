@@ -24,6 +24,7 @@
 #include "weft/datagram_server.hpp"
 #include "weft/datagram_socket.hpp"
 #include "weft/deadline.hpp"
+#include "weft/dump.hpp"
 #include "weft/event.hpp"
 #include "weft/executor.hpp"
 #include "weft/exit_status.hpp"

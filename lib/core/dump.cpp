@@ -18,6 +18,7 @@
 #include "core/clock.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
+#include "weft/dump.hpp"
 
 namespace weft::core {
 
@@ -260,3 +261,7 @@ void report_deadlock(hub& h) noexcept {
 }
 
 }  // namespace weft::core
+
+namespace weft {
+void dump() noexcept { core::dump_all(); }
+}  // namespace weft

@@ -15,6 +15,8 @@
 #include "core/local_hub.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
+#include "tests/core/eventually.hpp"
+#include "weft/dump.hpp"
 #include "weft/fiber.hpp"
 #include "weft/hub_driver.hpp"
 #include "weft/run.hpp"
@@ -67,6 +69,16 @@ TEST_F(dump, names_each_fiber_with_its_wait_and_its_stack_and_disturbs_nobody) {
   f.join();
   EXPECT_EQ(reason, 4);
   unstarted_soon.join();
+}
+
+TEST_F(dump, is_there_for_programs_too) {
+  const weft::fiber f = spawn({.name = "asked for"}, [] { this_fiber::sleep_for(1h); });
+  this_fiber::yield();
+  std::thread([] { weft::dump(); }).join();  // one without a hub
+  EXPECT_EQ(written_to_log(path), "") << "this hub has not come to it";
+  EXPECT_TRUE(weft::test::eventually(
+      [&] { return written_to_log(path).find("'asked for': parked, waits for sleep") != std::string::npos; }));
+  f.kill();
 }
 
 TEST_F(dump, a_deadlock_is_reported_once_with_all_stacks) {

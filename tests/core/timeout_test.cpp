@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+// gevent's own cases for its Timeout (test__timeout.py) are among these: each throws itself, a handler asks whose it is, an exception of
+// choice, the silent form, one that is cancelled and started again, a fallback of with_timeout that is for its own time alone.
 #include "weft/timeout.hpp"
 
 #include <gtest/gtest.h>
@@ -9,6 +11,7 @@
 
 #include "tests/core/turnstile.hpp"
 #include "weft/fiber.hpp"
+#include "weft/test_clock.hpp"
 
 using namespace std::chrono_literals;
 
@@ -86,6 +89,82 @@ TEST(timeout, nested_ones_know_each_other_apart) {
     EXPECT_TRUE(e.of(outer));
   }
   EXPECT_TRUE(inner_let_it_pass);
+}
+
+// The outermost unwinds the others, which then have nothing left to throw.
+TEST(timeout, of_two_that_are_due_at_once_the_outer_one_is_thrown) {
+  const test_clock clock;
+  const deadline both = 1h;
+  timeout outer(both);
+  bool inner_threw = false;
+  try {
+    timeout inner(both);
+    try {
+      this_fiber::sleep_for(2h);
+      ADD_FAILURE();
+    } catch (const timeout_expired& e) {
+      inner_threw = e.of(inner);
+      throw;
+    }
+  } catch (const timeout_expired& e) {
+    EXPECT_TRUE(e.of(outer));
+  }
+  EXPECT_FALSE(inner_threw);
+  EXPECT_EQ(clock.elapsed(), 1h);
+  this_fiber::sleep_for(1h);  // nothing is due any more
+}
+
+TEST(timeout, of_two_that_are_due_at_once_the_inner_one_comes_second_if_the_outer_is_caught_inside) {
+  const test_clock clock;
+  timeout outer(1h), inner(1h);
+  try {
+    this_fiber::sleep_for(2h);
+    ADD_FAILURE();
+  } catch (const timeout_expired& e) {
+    EXPECT_TRUE(e.of(outer));
+  }
+  try {
+    this_fiber::sleep_for(2h);
+    ADD_FAILURE();
+  } catch (const timeout_expired& e) {
+    EXPECT_TRUE(e.of(inner));
+  }
+  EXPECT_EQ(clock.elapsed(), 1h) << "it was due";
+}
+
+TEST(timeout, an_inner_one_leaves_the_outer_one_running) {
+  const test_clock clock;
+  timeout outer(2h);
+  {
+    timeout inner(1h);
+    try {
+      this_fiber::sleep_for(3h);
+      ADD_FAILURE();
+    } catch (const timeout_expired& e) {
+      EXPECT_TRUE(e.of(inner));
+      EXPECT_FALSE(e.of(outer));
+    }
+    EXPECT_TRUE(inner.expired());
+  }
+  EXPECT_TRUE(outer.pending());
+  EXPECT_FALSE(outer.expired());
+  try {
+    this_fiber::sleep_for(3h);
+    ADD_FAILURE();
+  } catch (const timeout_expired& e) {
+    EXPECT_TRUE(e.of(outer));
+  }
+  EXPECT_EQ(clock.elapsed(), 2h);
+}
+
+TEST(timeout, a_silent_one_inside_another_is_silent_about_itself_alone) {
+  const test_clock clock;
+  timeout outer(2h);
+  EXPECT_FALSE(within(1h, [] { this_fiber::sleep_for(3h); }));
+  EXPECT_TRUE(outer.pending());
+  EXPECT_THROW(within(5h, [] { this_fiber::sleep_for(3h); }), timeout_expired);
+  EXPECT_TRUE(outer.expired());
+  EXPECT_EQ(clock.elapsed(), 2h);
 }
 
 TEST(timeout, may_end_in_any_order) {
