@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Holds the pages to the tree: the C++ program in README.md is examples/hello.cpp, links to files lead somewhere, docs/guide.md
-names nothing that the public headers do not have, and the code in docs/tutorial.md and what it prints stand in
+names nothing that the public headers do not have and every name of gevent_names.txt, CONTRIBUTING.md says where each header is tested,
+and the code in docs/tutorial.md and what it prints stand in
 examples/.
 
     check_docs.py            check
@@ -48,6 +49,42 @@ def guide_names():
                 yield f"docs/guide.md:{number}: there is no {name}"
 
 
+def gevent_names():
+    """Each name in gevent_names.txt stands in the first column of a table of that part."""
+    part = (ROOT / "docs/guide.md").read_text().split("\n## From gevent\n")[1].split("\n## ")[0]
+    held = set()
+    for line in part.splitlines():
+        cells = line.split("|")
+        if len(cells) == 5:
+            held.update(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", cells[1]))))
+    owner = ""
+    for line in (ROOT / "cmake/gevent_names.txt").read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        if not line.startswith(" "):
+            owner, line = line.split(":", 1)
+        for name in line.split():
+            if name not in held:
+                yield f"docs/guide.md: no row for {name} of {owner} (cmake/gevent_names.txt)"
+
+
+def header_tests():
+    """Each public header has a test of its name, or stands in the table of CONTRIBUTING.md with those that it has."""
+    table = {}
+    for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines():
+        cells = line.split("|")
+        if len(cells) != 4 or ".hpp`" not in cells[1]:
+            continue
+        table.update(dict.fromkeys(re.findall(r"`(\w+\.h(?:pp)?)`", cells[1])))
+        for path in re.findall(r"`(\w+/\w+\.\w+)`", cells[2]):
+            if not (ROOT / "tests" / path).exists():
+                yield f"CONTRIBUTING.md: there is no tests/{path}"
+    tests = {path.stem for path in (ROOT / "tests").glob("*/*_test.*")}
+    for header in sorted((ROOT / "include/weft").glob("*.h*")):
+        if f"{header.stem}_test" not in tests and header.name not in table:
+            yield f"CONTRIBUTING.md: {header.name} has no test of its name, and no row says which one it has"
+
+
 def region(source, name):
     """The lines between `// [name]` and `// [end name]`."""
     found = re.search(rf"^ *// \[{name}\]\n(.*?)^ *// \[end {name}\]\n", source.read_text(), re.DOTALL | re.MULTILINE)
@@ -81,7 +118,7 @@ def tutorial(write):
 
 
 def main():
-    faults = [*readme_program(), *links(), *guide_names(), *tutorial("--write" in sys.argv[1:])]
+    faults = [*readme_program(), *links(), *guide_names(), *gevent_names(), *header_tests(), *tutorial("--write" in sys.argv[1:])]
     print("\n".join(faults) or "ok")
     return 1 if faults else 0
 
