@@ -140,11 +140,15 @@ TEST(patch, a_second_call_adds_groups) {
     EXPECT_FALSE(weft::patch::is_patched("time"));
     EXPECT_FALSE(weft::patch::is_patched("all"));
     int turns = 0;
-    auto other = weft::spawn([&] { ++turns; });
-    usleep(1);
-    EXPECT_EQ(turns, 0);
+    std::chrono::steady_clock::time_point turn;
+    auto early = weft::spawn([&] { turn = std::chrono::steady_clock::now(); });
+    const auto begin = std::chrono::steady_clock::now();
+    usleep(5000);
+    early.get();
+    EXPECT_GE(turn - begin, std::chrono::microseconds(5000)) << "the hub was held up";
     ASSERT_TRUE(weft::patch::all());
     EXPECT_TRUE(weft::patch::is_patched("all"));
+    auto other = weft::spawn([&] { ++turns; });
     usleep(1);
     EXPECT_EQ(turns, 1);
     other.get();
