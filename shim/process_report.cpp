@@ -46,7 +46,7 @@ void remember_program(const char* path) noexcept {
 
 void count_call(core::hub& h, handler handle, bool parked) noexcept {
   counters& counted = counts_of[h.index];
-  if (handle == pass_call) {
+  if (handle == pass_call || handle == wait_natively || handle == wait_natively_in_turn) {
     counted.passed.add();
   } else if (parked) {
     counted.parked.add();

@@ -177,15 +177,6 @@ constexpr bool only_waits(const table_row& row) {
   }
 }
 
-// A tick, or another hub's kick, must not end it with EINTR: those wait. The program's signals end it as they do natively.
-long wait_natively(call& c) noexcept {
-  core::hub& h = *weft_this_hub;
-  expose_mask(h, self().signals.mask.load(std::memory_order_relaxed) | signal_bit(kick_signal));
-  const long result = pass(c);
-  hide_mask(h);
-  return result;
-}
-
 constexpr auto native_handlers = [] {
   auto by_number = handlers;
   for (const table_row& row : rows) {
@@ -193,13 +184,6 @@ constexpr auto native_handlers = [] {
   }
   return by_number;
 }();
-
-// For a group that was left out: a loop around such a call must not keep the hub for itself, since no tick ends its turn.
-long wait_natively_in_turn(call& c) noexcept {
-  const long result = wait_natively(c);
-  core::yield_and_poll();
-  return result;
-}
 
 // Threads that are fibers have their own ids, masks and handlers, and a fork leaves their hub behind: what knows of that is
 // theirs, whatever groups were named.
@@ -230,6 +214,22 @@ void use_groups(base::patch_groups groups) noexcept {
 }
 
 long pass_call(call& c) noexcept { return pass(c); }
+
+// A tick, or another hub's kick, must not end it with EINTR: those wait. The program's signals end it as they do natively.
+long wait_natively(call& c) noexcept {
+  core::hub& h = *weft_this_hub;
+  expose_mask(h, self().signals.mask.load(std::memory_order_relaxed) | signal_bit(kick_signal));
+  const long result = pass(c);
+  hide_mask(h);
+  return result;
+}
+
+// For a group that was left out: a loop around such a call must not keep the hub for itself, since no tick ends its turn.
+long wait_natively_in_turn(call& c) noexcept {
+  const long result = wait_natively(c);
+  core::yield_and_poll();
+  return result;
+}
 
 handler handler_of(long nr) noexcept {
   const auto index = static_cast<unsigned long>(nr);

@@ -22,7 +22,10 @@ handler handler_of(long nr) noexcept;
 /// The same for a fiber that wants what only waits to be done by the kernel, while its hub stands still.
 handler native_handler_of(long nr) noexcept;
 
-/// The handler of calls without one.
+// Three handlers that have the kernel do the call as it is: of those that have no other, of what only waits by a fiber that wants so,
+// and of what only waits and is of a group that was left out.
 long pass_call(call& c) noexcept;
+long wait_natively(call& c) noexcept;
+long wait_natively_in_turn(call& c) noexcept;
 
 }  // namespace weft::shim

@@ -86,14 +86,17 @@ bool list_libraries(const std::string& loader, const std::string& path, std::vec
   const int error = posix_spawn(&child, loader.c_str(), &actions, nullptr, argv, environment.data());
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
+  bool needs_none = false;
   if (error == 0) {
-    into = parse_library_list(read_all(ends[0]));
+    const std::string list = read_all(ends[0]);
+    into = parse_library_list(list);
+    needs_none = list.find("statically linked") != std::string::npos;  // what glibc's loader says of those
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
   }
   close(ends[0]);
-  return error == 0 && !into.empty();
+  return error == 0 && (needs_none || !into.empty());
 }
 
 }  // namespace weft::shim::cli

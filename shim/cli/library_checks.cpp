@@ -63,7 +63,9 @@ std::vector<library> check_libraries(const std::string& path, const elf_summary&
   for (const library& each : libraries) {
     if (each.path.empty()) missing += (missing.empty() ? "" : ", ") + each.name;
   }
-  if (missing.empty()) {
+  if (libraries.empty()) {
+    into.push_back({level::ok, "libraries", "it needs none", ""});
+  } else if (missing.empty()) {
     into.push_back({level::ok, "libraries", std::to_string(libraries.size()) + " are found, with the loader", ""});
   } else {
     into.push_back({level::error, "libraries", "not found: " + missing + "; the program does not start",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +21,12 @@ using testing::HasSubstr;
 using testing::Not;
 
 outcome examine(const std::string& program) { return run_command({weft_command(), "doctor", program}); }
+
+std::string first_line(const char* path) {
+  std::string line;
+  std::getline(std::ifstream(path) >> std::ws, line);
+  return line;
+}
 
 // A folder for the files that a test makes.
 class doctor : public testing::Test {
@@ -182,6 +189,47 @@ TEST_F(doctor, counts_system_calls_in_libc_and_outside) {
   EXPECT_EQ(own.status, 0);
   EXPECT_THAT(own.out,
               HasSubstr("note     syscalls     launcher_direct_program has 1 system call instruction, which can"));
+}
+
+TEST_F(doctor, sees_a_system_call_that_cannot_be_patched) {
+  const outcome result = examine(WEFT_TEST_FIXED_SITE_PROGRAM);
+  EXPECT_EQ(result.status, 1) << result.out;
+  EXPECT_THAT(result.out,
+              HasSubstr("warning  syscalls     launcher_fixed_site_program has 1 system call instruction, of which 1 "
+                        "stay as they are (1: something may jump into the bytes around it)"));
+}
+
+TEST_F(doctor, sees_a_program_without_libc) {
+  ASSERT_EQ(run_command({WEFT_TEST_NOLIBC_PROGRAM}).status, 0);
+  const outcome result = examine(WEFT_TEST_NOLIBC_PROGRAM);
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.out, HasSubstr("ok       libraries    it needs none"));
+  EXPECT_THAT(result.out, HasSubstr("error    libc         it uses no libc: nothing would be patched"));
+}
+
+TEST_F(doctor, says_how_the_thread_pointer_is_switched) {
+  constexpr unsigned long fsgsbase = 2;  // arch/x86/include/uapi/asm/hwcap2.h
+  const bool has = (getauxval(AT_HWCAP2) & fsgsbase) != 0;
+  EXPECT_THAT(examine("/bin/ls").out,
+              HasSubstr(has ? "ok       fsgsbase     the thread pointer can be switched without a system call"
+                            : "warning  fsgsbase     CPU or kernel lacks FSGSBASE"));
+}
+
+TEST_F(doctor, sees_that_text_may_not_be_changed) {
+  const char* const usual = first_line("/sys/fs/selinux/enforce") == "1"
+                                ? "note     text         text may be changed here"
+                                : "ok       text         text may be changed here";
+  EXPECT_THAT(examine("/bin/ls").out, HasSubstr(usual));
+  // As a service with MemoryDenyWriteExecute is started. Linux 6.3 has it; it is inherited, so a child asks for it.
+  const outcome denied = run_command({"python3", "-c",
+                                      "import ctypes, os, sys\n"
+                                      "set_mdwe, refuse_exec_gain = 65, 1\n"
+                                      "if ctypes.CDLL(None).prctl(set_mdwe, refuse_exec_gain, 0, 0, 0): sys.exit(77)\n"
+                                      "os.execv(sys.argv[1], sys.argv[1:])\n",
+                                      weft_command(), "doctor", "/bin/ls"});
+  if (denied.status == 77) GTEST_SKIP() << "this kernel has no PR_SET_MDWE";
+  EXPECT_EQ(denied.status, 2) << denied.out << denied.err;
+  EXPECT_THAT(denied.out, HasSubstr("error    text         text may not be changed here (Permission denied)"));
 }
 
 TEST_F(doctor, prints_json) {
