@@ -3,9 +3,9 @@
 
     python3 cpython.py [--weft WEFT] [--hubs 1,2] [--short] MODULE...
 
-No test may fail, or be skipped, that passes natively: what fails or is skipped under Weft is run
-natively too. A test that fails is run again, alone, twice: what passes then is printed as unsteady. Exceptions stand in expected_failures.txt, strictly: a listed test that
-passes is an error.
+No test may fail, or be skipped, that passes natively: what fails or is skipped under Weft is run natively too. A crash or a hang is
+never run again under Weft. A test that fails and then passes, alone, is unsteady: that is let pass if it stands in expected_failures.txt
+as such, or if it is unsteady natively too, alone beside busy processes. The list is strict: a listed test that passes is an error.
 """
 
 import fnmatch
@@ -25,13 +25,6 @@ GOOD = ("ok", "xfail", "skip")
 
 # `requires('network')` guards the whole of test_socketserver, which only talks to itself.
 RESOURCES = {"test_socketserver": ["network"]}
-
-# Not run at all: nothing here can answer them.
-NEVER = [
-    # Blocks for ever where the machine is itself a virtual one: the peer is the hypervisor.
-    "test.test_socket.ThreadedVSOCKSocketStreamTest.*",
-]
-
 
 class Outcome:
     def __init__(self, outcome, detail="", seconds=0.0):
@@ -57,6 +50,7 @@ class Attempt:
         command = mode.command([support.PYTHON, child, module, self.log, plan_path])
         self.process = support.started(command, directory, module, cwd=directory)
         self.results, self.current, self.since = {}, None, time.monotonic()
+        self.used, self.idle_since = 0, self.since
         self.done, self.most_tasks = False, 0
         self.offset = 0
 
@@ -83,7 +77,7 @@ class Attempt:
             while process.alive():
                 self.read()
                 self.most_tasks = max(self.most_tasks, len(support.unexplained(process.pid, self.mode.hubs or 1 << 20)))
-                if time.monotonic() - self.since > self.limit:
+                if self.is_stuck(process):
                     self.hung(process)
                     return self
                 time.sleep(0.05)
@@ -96,6 +90,14 @@ class Attempt:
                 self.results["at exit"] = Outcome("crash", f"status {status}\n{process.tail()}")
         return self
 
+    def is_stuck(self, process):
+        """Neither an event nor any processor time within the limit; what still computes is given ten times that."""
+        now = time.monotonic()
+        used = support.session_cpu_ticks(process.pid)
+        if used != self.used:
+            self.used, self.idle_since = used, now
+        return now - max(self.since, self.idle_since) > self.limit or now - self.since > 10 * self.limit
+
     def hung(self, process):
         state = support.describe(process.pid)
         os.kill(process.pid, signal.SIGABRT)  # faulthandler prints where python is
@@ -103,7 +105,7 @@ class Attempt:
         while process.alive() and time.monotonic() < end:
             time.sleep(0.05)
         where = self.current or ("at exit" if self.done else "outside a test")
-        self.results[where] = Outcome("hang", f"no end in {self.limit} s\n{state}\n{process.tail()}",
+        self.results[where] = Outcome("hang", f"nothing happened for {self.limit} s\n{state}\n{process.tail()}",
                                       self.limit)
 
 
@@ -124,7 +126,7 @@ def run_module(mode, module, only=None, skip=(), limit=60.0):
 
 def listed(module, args):
     """The ids of a module's tests that are not to be run, from the patterns."""
-    patterns = NEVER + args.skip
+    patterns = args.skip + [name for name, modes, _ in listed_tests() if modes == "never"]
     if args.short:
         with open(LONG, encoding="utf-8") as text:
             patterns += [line.strip() for line in text if line.strip() and line[0] != "#"]
@@ -139,9 +141,8 @@ def listed(module, args):
     return skip
 
 
-def expected_failures(mode):
-    """{id: reason} of the lines `ID [MODES] # REASON`."""
-    entries = {}
+def listed_tests():
+    """(id, modes, reason) of the lines `ID [MODES|unsteady|never] # REASON`."""
     with open(EXPECTED, encoding="utf-8") as text:
         for number, line in enumerate(text, 1):
             rule, _, reason = line.partition("#")
@@ -149,9 +150,11 @@ def expected_failures(mode):
             if not words:
                 continue
             check(reason.strip(), f"{EXPECTED}:{number}: no reason")
-            if len(words) == 1 or mode.name in words[1].split(","):
-                entries[words[0]] = reason.strip()
-    return entries
+            yield words[0], words[1] if len(words) > 1 else "all", reason.strip()
+
+
+def expected_failures(mode):
+    return {name: reason for name, modes, reason in listed_tests() if modes == "all" or mode.name in modes.split(",")}
 
 
 def show(mode, name, outcome):
@@ -161,19 +164,32 @@ def show(mode, name, outcome):
     sys.stdout.flush()
 
 
+def passes(mode, module, name, limit):
+    results, _ = run_module(mode, module, only=[name], limit=limit)
+    return name in results and results[name].good() and "at exit" not in results
+
+
+def is_unsteady_natively(module, name, limit):
+    """Whether it ever fails natively, alone on a machine that is as busy as one that tests."""
+    with support.busy_machine():
+        return not all(passes(support.Mode(), module, name, limit) for _ in range(10))
+
+
 def retry(mode, module, bad, limit):
-    """Runs the failed ones again, alone; returns those that failed every time."""
+    """Runs those that failed again, alone; returns the ones that are Weft's fault."""
+    unsteady = [name for name, modes, _ in listed_tests() if modes == "unsteady"]
     still = {}
     for name, outcome in bad.items():
-        for _ in range(2):
-            again, _ = run_module(mode, module, only=[name], limit=limit)
-            if name in again and again[name].good() and "at exit" not in again:
-                print(f"  {mode.name} unsteady: {name} (first {outcome.outcome})")
-                for line in outcome.detail.splitlines()[-30:]:
-                    print(f"    | {line}")
-                break
-        else:
+        if outcome.outcome in ("crash", "hang"):
             still[name] = outcome
+        elif not (passes(mode, module, name, limit) or passes(mode, module, name, limit)):
+            still[name] = outcome
+        elif name in unsteady or is_unsteady_natively(module, name, limit):
+            print(f"  {mode.name} unsteady: {name} (first {outcome.outcome})")
+            for line in outcome.detail.splitlines()[-30:]:
+                print(f"    | {line}")
+        else:
+            still[name] = Outcome("unsteady", outcome.detail, outcome.seconds)
     return still
 
 
@@ -188,7 +204,7 @@ def complaints_about(mode, module, results, native, args):
     if args.retry:
         alone = {name: outcome for name, outcome in bad.items() if name.startswith("test.")}
         kept = retry(mode, module, alone, args.limit)
-        bad = {name: outcome for name, outcome in bad.items() if name in kept or name not in alone}
+        bad = {name: kept.get(name, outcome) for name, outcome in bad.items() if name in kept or name not in alone}
     skipped = [name for name, outcome in results.items() if outcome.outcome == "skip"]
     unknown = [name for name in skipped + list(bad)
                if name not in native and name.startswith("test.")]

@@ -110,6 +110,30 @@ def unexplained(pid, enough):
     return list(threads.values())
 
 
+def session_cpu_ticks(leader):
+    """The processor time, in ticks, that the processes of a session have used, with the children they have waited for."""
+    ticks = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError, IndexError), open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            fields = stat.read().rpartition(")")[2].split()  # from the third on, see proc(5)
+            if int(fields[3]) == leader:
+                ticks += sum(map(int, fields[11:15]))
+    return ticks
+
+
+@contextlib.contextmanager
+def busy_machine():
+    """Two processes for each processor that compute meanwhile."""
+    command = [PYTHON, "-c", "while True: pass"]
+    busy = [subprocess.Popen(command) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
 def free_port():
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
