@@ -17,7 +17,8 @@ namespace weft {
 ///     loaded.wait();  // returns behind the third loaded.count_down()
 ///
 /// Blocking  `wait` suspends until the count is zero; only the calling fiber sleeps, or a thread without a hub.
-/// Order     Zero wakes all, in the order of their coming.
+/// Order     Zero wakes all, in the order of their coming. For `wait` over several objects and for `select` it is ready from
+///           then on.
 /// Timeout   A passed deadline still succeeds if the count is zero.
 /// Cancel    `wait` and `arrive_and_wait` are cancellation points if they have to wait; what was counted down stays so.
 /// Threads   Safe from fibers of all hubs and from plain threads at once. What was written before `count_down` is seen behind
@@ -44,10 +45,15 @@ class latch {
   }
   /// @return whether the count is zero
   [[nodiscard]] bool try_wait() const noexcept { return zero_.is_set(); }
+  // What a waitable offers: see waitable.hpp.
+  bool ready() const noexcept { return try_wait(); }
+  void add_waiter(detail::subscription& s) noexcept { zero_.add_waiter(s); }
+  void remove_waiter(detail::subscription& s) noexcept { zero_.remove_waiter(s); }
+
   /// @return true, or false if @p by passed before the count was zero
   /// @throws cancelled
   bool wait(deadline by = deadline::never()) { return zero_.wait(by); }
-  /// `count_down`, then `wait`.
+  /// `count_down`, then `wait`. Fails as `count_down` does, before it waits.
   bool arrive_and_wait(std::ptrdiff_t n = 1, deadline by = deadline::never()) {
     count_down(n);
     return wait(by);

@@ -14,7 +14,7 @@ barrier_phases::barrier_phases(std::ptrdiff_t expected) : expected_(expected), l
 
 barrier_phases::~barrier_phases() {
   lock_.lock();
-  const bool someone_waits = !waiters_.empty();
+  const bool someone_waits = !waiters_.empty() || !watchers_.empty();
   lock_.unlock();
   if (someone_waits) destroyed_in_use("barrier", this);
 }
@@ -35,6 +35,7 @@ void barrier_phases::open() noexcept {
   lock_.lock();
   ++phase_;
   left_ = expected_;
+  watchers_.notify();
   sync::wake_all_and_unlock(lock_, waiters_);
 }
 
@@ -47,6 +48,22 @@ bool barrier_phases::wait(std::uint64_t phase, deadline by, const void* object) 
     waiters_.push(node);
   }
   return sync::sleep_until_served(lock_, waiters_, node, by, object, [] {});
+}
+
+bool barrier_phases::ended(std::uint64_t phase) noexcept {
+  const std::lock_guard guard(lock_);
+  return phase_ != phase;
+}
+
+void barrier_phases::add_waiter(subscription& s, std::uint64_t phase) noexcept {
+  const std::lock_guard guard(lock_);
+  watchers_.add(s);
+  if (phase_ != phase) s.notify(s);
+}
+
+void barrier_phases::remove_waiter(subscription& s) noexcept {
+  const std::lock_guard guard(lock_);
+  watchers_.remove(s);
 }
 
 }  // namespace weft::detail

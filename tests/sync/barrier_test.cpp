@@ -13,7 +13,7 @@ namespace {
 using namespace test;
 
 static_assert(!std::is_copy_constructible_v<barrier<>>);
-static_assert(sizeof(barrier<>) == 48);
+static_assert(sizeof(barrier<>) == 64);
 
 TEST(barrier, all_meet_in_each_phase) {
   int phase = 0;
@@ -91,6 +91,17 @@ TEST(barrier, arriving_too_often_throws_and_changes_nothing) {
   EXPECT_TRUE(b.wait(token, 0s));
   barrier nobody(0);
   EXPECT_EQ(failure_of([&] { nobody.arrive_and_wait(); }), std::errc::value_too_large);
+  EXPECT_EQ(failure_of([&] { nobody.arrive_and_drop(); }), std::errc::value_too_large);
+  b.arrive_and_drop();
+  b.arrive_and_drop();
+  EXPECT_EQ(failure_of([&] { b.arrive_and_drop(); }), std::errc::value_too_large) << "nobody is expected any more";
+}
+
+TEST(barrier, waiting_with_the_token_of_another_throws) {
+  barrier b(2), other(1);
+  const auto token = other.arrive();
+  EXPECT_EQ(failure_of([&] { b.wait(token); }), std::errc::operation_not_permitted);
+  EXPECT_TRUE(other.wait(token));
 }
 
 TEST(barrier, fibers_of_several_hubs_and_plain_threads_meet) {

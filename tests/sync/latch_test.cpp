@@ -44,6 +44,7 @@ TEST(latch, counting_below_zero_throws_and_changes_nothing) {
   latch l(1);
   EXPECT_EQ(failure_of([&] { l.count_down(2); }), std::errc::value_too_large);
   EXPECT_EQ(failure_of([&] { l.count_down(-1); }), std::errc::value_too_large);
+  EXPECT_EQ(failure_of([&] { l.arrive_and_wait(2); }), std::errc::value_too_large);
   EXPECT_EQ(failure_of([] { latch bad(-1); }), std::errc::value_too_large);
   EXPECT_FALSE(l.try_wait());
   l.count_down();
@@ -72,6 +73,18 @@ TEST(latch, may_be_destroyed_by_who_returned_from_wait) {
     l.reset();  // the other's count_down may not have returned yet
     other.join();
   }
+}
+
+TEST(latch_death_test, destroying_one_that_somebody_waits_for_aborts) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_DEATH(
+      {
+        auto l = std::make_unique<latch>(1);
+        spawn([&] { l->wait(); });
+        this_fiber::yield();
+        l.reset();
+      },
+      "the event 0x[0-9a-f]+ is destroyed");
 }
 
 }  // namespace

@@ -14,10 +14,12 @@
 #include <vector>
 
 #include "sync/helpers.hpp"
+#include "weft/barrier.hpp"
 #include "weft/channel.hpp"
 #include "weft/event.hpp"
 #include "weft/future.hpp"
 #include "weft/io.hpp"
+#include "weft/latch.hpp"
 #include "weft/queue.hpp"
 #include "weft/readiness.hpp"
 #include "weft/select.hpp"
@@ -156,6 +158,24 @@ TEST(select_object, a_queue_that_is_shut_down_is_ready) {
   q.shutdown();
   EXPECT_TRUE(waits.join(10s));
   EXPECT_EQ(got, (std::vector<std::optional<int>>{1, std::nullopt}));
+}
+
+TEST(select_object, a_latch_and_a_phase_of_a_barrier) {
+  latch l(1);
+  barrier<> b(2);
+  const auto arrived = b.arrive();
+  std::optional<std::size_t> which;
+  const fiber waits = spawn([&] { which = select(on(l, nothing), on(arrived, nothing), 1min); });
+  let_others_run();
+  static_cast<void>(b.arrive());
+  waits.join();
+  EXPECT_EQ(which, 1u);
+  const auto next = b.arrive();
+  const fiber waits_again = spawn([&] { which = select(on(l, nothing), on(next, nothing), 1min); });
+  let_others_run();
+  l.count_down();
+  waits_again.join();
+  EXPECT_EQ(which, 0u);
 }
 
 TEST(select_object, a_cancelled_one_took_nothing_and_has_left) {

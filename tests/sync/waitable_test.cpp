@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "sync/helpers.hpp"
+#include "weft/barrier.hpp"
 #include "weft/broadcast.hpp"
 #include "weft/channel.hpp"
 #include "weft/event.hpp"
 #include "weft/future.hpp"
+#include "weft/latch.hpp"
 #include "weft/queue.hpp"
 #include "weft/semaphore.hpp"
 #include "weft/wait.hpp"
@@ -25,6 +27,8 @@ using namespace test;
 
 static_assert(waitable<event> && waitable<counting_semaphore<>> && waitable<binary_semaphore> &&
               waitable<bounded_semaphore>);
+static_assert(waitable<latch> && waitable<barrier<>::arrival_token> && waitable<const barrier<>::arrival_token>);
+static_assert(!waitable<barrier<>>, "which of its phases?");
 static_assert(waitable<channel<int>> && waitable<queue<int>> && waitable<lifo_queue<int>> &&
               waitable<priority_queue<int>> && waitable<broadcast<int>::subscription>);
 static_assert(waitable<fiber> && waitable<task<int>> && waitable<future<int>> && waitable<shared_future<int>>);
@@ -73,6 +77,40 @@ TEST(waitable, event_that_was_up_for_a_moment_only) {
   EXPECT_FALSE(waits.ready());
   e.set();
   EXPECT_TRUE(waits.join(10s));
+}
+
+TEST(waitable, latch) {
+  latch l(2);
+  is_left_alone(l);
+  l.count_down();
+  becomes_ready(l, [&] { l.count_down(); });
+}
+
+TEST(waitable, a_phase_of_a_barrier) {
+  barrier<> b(2);
+  auto first = b.arrive();
+  is_left_alone(first);
+  becomes_ready(first, [&] { static_cast<void>(b.arrive()); });
+  auto second = b.arrive();
+  EXPECT_TRUE(first.ready()) << "of a phase that is over";
+  becomes_ready(second, [&] { b.arrive_and_drop(); });
+}
+
+TEST(waitable, a_phase_is_ready_behind_its_completion_function) {
+  bool completed = false;
+  const auto complete = [&completed]() noexcept {
+    let_others_run();
+    completed = true;
+  };
+  barrier b(2, complete);
+  auto arrived = b.arrive();
+  std::array<waitable_ref, 1> all{arrived};
+  const fiber waits = spawn([&] {
+    EXPECT_EQ(wait(all).size(), 1u);
+    EXPECT_TRUE(completed);
+  });
+  b.arrive_and_wait();
+  waits.join();
 }
 
 TEST(waitable, semaphore) {
@@ -230,6 +268,14 @@ TEST(waitable_death, destroying_what_is_waited_for) {
         binary_semaphore(0).add_waiter(s);
       },
       "semaphore .* is destroyed while");
+  EXPECT_DEATH(
+      {
+        detail::subscription s;
+        s.notify = [](detail::subscription&) noexcept {};
+        barrier<> b(2);
+        b.arrive().add_waiter(s);
+      },
+      "barrier .* is destroyed while");
 }
 
 }  // namespace
