@@ -41,7 +41,7 @@ class address {
   static address ip(std::string_view text, std::uint16_t port);
   /// The same, but nothing instead of an exception.
   static std::optional<address> try_ip(std::string_view text, std::uint16_t port);
-  /// Every address of this machine, for listening. @p family is AF_INET or AF_INET6; an IPv6 listener takes IPv4
+  /// Every address of this machine, for listening. @p family is AF_INET6, or AF_INET as any other is taken; an IPv6 listener takes IPv4
   /// connections too unless IPV6_V6ONLY is set.
   static address any(int family, std::uint16_t port) noexcept;
   static address loopback(int family, std::uint16_t port) noexcept;

@@ -50,7 +50,7 @@ enum class overflow : unsigned char {
 /// Cancel    `publish` and `receive` are cancellation points when they wait. A cancelled `publish` gave its value to
 ///           nobody; a cancelled `receive` took none.
 /// Threads   Safe from any fiber of any thread; one subscription is for one fiber at a time. T is copied under a mutex.
-/// Lifetime  Subscriptions may outlive it, which then is closed. Destroying it while somebody publishes is a bug.
+/// Lifetime  Subscriptions may outlive it, which then is closed. Destroying it while somebody publishes aborts.
 /// Cost      A publish: one lock, and for each subscriber a copy and the lock of its channel.
 template <class T>
 class broadcast {
@@ -208,8 +208,12 @@ class broadcast<T>::subscription {
   /// Values that it has lost, because it had no place for them.
   std::uint64_t dropped() const noexcept { return at_ == nullptr ? 0 : at_->dropped.load(std::memory_order_relaxed); }
 
-  /// The channel that the values come through, for `on_receive` and for streams. Not of a default-made or moved-from one.
-  channel<T>& values() noexcept { return at_->values; }
+  /// The channel that the values come through, for `on_receive` and for streams.
+  /// @throws std::logic_error  of a default-made or moved-from one, which has none
+  channel<T>& values() {
+    if (at_ == nullptr) throw std::logic_error("weft::broadcast: a subscription to nothing has no channel");
+    return at_->values;
+  }
 
   // What a waitable offers: see waitable.hpp.
   bool ready() const noexcept { return at_ == nullptr || at_->values.ready(); }

@@ -42,7 +42,7 @@ typedef void* (*weft_function)(void* argument);
 /* How a fiber is made. All of it zero is the default. */
 struct weft_attributes {
   const char* name;  /* shown in dumps; up to 15 bytes are kept */
-  size_t stack_size; /* bytes at least; 0: 60 KiB */
+  size_t stack_size; /* bytes at least; 0: 60 KiB. 12 KiB are the least, 1 GiB less 4 KiB the most */
 };
 
 /* A point in time in nanoseconds of CLOCK_MONOTONIC, or never. */
@@ -57,7 +57,7 @@ weft_deadline weft_after(int64_t ns);
 /* Starts a fiber that calls @p function with @p argument; it runs when the caller waits or yields.
  * @p fiber       where its handle goes; NULL: it is detached
  * @p attributes  NULL: the defaults
- * Returns 0; -EINVAL without a function, -ENOMEM, or -EMFILE and its like when the thread's hub cannot be made. */
+ * Returns 0; -EINVAL without a function or for too large a stack, -ENOMEM, or -EMFILE and its like when the thread's hub cannot be made. */
 int weft_spawn(weft_fiber** fiber, weft_function function, void* argument, const struct weft_attributes* attributes);
 
 /* Waits until @p fiber has ended, and gives the handle back.

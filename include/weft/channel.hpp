@@ -58,7 +58,7 @@ class channel : public detail::channel_core {
   using value_type = T;
 
   /// @param capacity  values held before `send` suspends: 0 for a rendezvous, or `weft::unbounded`
-  /// @throws std::bad_alloc
+  /// @throws std::bad_alloc  also for more values than there is memory for
   explicit channel(std::size_t capacity) : store_(capacity) {}
 
   /// Gives @p value to the channel.

@@ -35,7 +35,7 @@ namespace weft {
 /// Cancel    `wait` is a cancellation point; the relocking is none. A notification that came first wins, so `notify_one` is
 ///           never lost to a waiter that was cancelled.
 /// Threads   Safe from fibers of all hubs and from plain threads at once, with the lock or without it. All who wait at one time
-///           use the same lock.
+///           use the same lock; with different ones each gets its own back, and nothing protects what they share.
 /// Lifetime  May be destroyed once all who wait have been notified, before they have run. Destroying it while someone waits
 ///           unnotified aborts.
 /// Cost      24 bytes. A wait is a switch away and back; `notify` without waiters is a short lock.

@@ -19,7 +19,7 @@
 // Blocking  `await` suspends the calling fiber; `co_await` the coroutine alone.
 // Order     A coroutine that waits for a future goes on in a fiber of its own, on the hub of the thread where it began
 //           to wait, and in the order in which continuations start.
-// Timeout   `await` with a deadline gives nothing (false for void) if it passed first.
+// Timeout   `await` with a deadline gives nothing (false for void) if it passed first; a reference as std::reference_wrapper.
 // Cancel    `await` is a cancellation point. An awaitable that nobody waits for any more is finished all the same, since no
 //           coroutine can be taken away from whoever will resume it: it lives until then, if it was moved in.
 // Threads   From any. A thread without a hub gets one, and its coroutines go on when that thread waits.

@@ -42,8 +42,8 @@ class executor_closed : public std::runtime_error {
 /// Cancel    What waits here is a cancellation point. A cancelled `apply` cancels its task if that has not begun; else the
 ///           task runs on, and what it holds lives until it ends. A cancellation of a task's own fiber ends that task alone.
 /// Threads   Safe from any fiber of any thread.
-/// Lifetime  Destruction closes, and waits for all tasks, uncancelled. One that is destroyed by a task of its own waits
-///           for ever.
+/// Lifetime  Destruction closes, and waits for all tasks, uncancelled. One that is destroyed by a task of its own, which
+///           could only wait for ever, aborts.
 /// Cost      A task is one allocation, future included.
 class executor {
  public:
@@ -143,6 +143,7 @@ class executor {
   void start_or_queue(detail::job& j);
   void wake_joiners() noexcept;
   bool runs_caller() const noexcept;
+  bool is_worker(std::uint64_t id) const noexcept;
   bool wait_for(bool (executor::*done)() const noexcept, deadline by, bool shielded);
   bool no_tasks() const noexcept { return unfinished_ == 0; }
   bool no_workers() const noexcept { return workers_ == 0; }

@@ -25,13 +25,14 @@ namespace weft {
 /// It runs when the spawning fiber waits or yields, after those that are ready already; until then it is its closure alone
 /// and has no stack. Only where more than a thousand fibers of a hub have not begun, one that is joined goes before the
 /// others, lest a tree of fibers exists all at once. A function that takes a std::stop_token before @p args gets one that
-/// `kill` triggers, as from std::jthread. An exception that leaves the function is kept for `get`.
+/// `kill` triggers, as from std::jthread. An exception that leaves the function is kept for `get`: also std::bad_function_call, of an
+/// empty std::function.
 ///
 /// Blocking  Never. On a thread that has no hub yet, this makes one for it.
 /// Threads   From any; the fiber belongs to the calling thread's hub, unless the attributes or `weft::run` say otherwise.
 /// Cost      One block, reused; a closure with its result of more than 64 bytes is allocated besides.
 /// @throws std::bad_alloc, what copying or moving the arguments throws, and std::system_error: the hub cannot be made (no
-///         descriptors left), or a thread fiber is asked for in a process that is not patched
+///         descriptors left), a thread fiber is asked for in a process that is not patched, or a stack of 1 GiB or more
 template <class F, class... Args>
 auto spawn(const fiber_attributes& attributes, F&& function, Args&&... args) {
   using body = detail::task_body<std::decay_t<F>, std::decay_t<Args>...>;

@@ -10,7 +10,7 @@ namespace weft {
 
 /// Whether a fiber has a libc identity (thread_local variables, errno, pthread_self) of its own.
 enum class fiber_weight : unsigned char {
-  automatic,  ///< thread where that can be, else light
+  automatic,  ///< thread where that can be, else light (links, continuations and watchers always are: see patch.hpp)
   light,      ///< shares its OS thread's: the cheaper
   thread,     ///< has its own: made by main or another thread fiber of a patched process; elsewhere spawn refuses
 };
@@ -21,8 +21,9 @@ enum class fiber_weight : unsigned char {
 struct fiber_attributes {
   /// Shown in dumps; up to 15 bytes are kept.
   const char* name = nullptr;
-  /// Stack bytes at least, of which Weft takes up to 1.5 KiB; 0: 60 KiB. Rounded up to a power of two less 4 KiB; pages that
-  /// are not touched cost nothing.
+  /// Stack bytes at least, of which Weft takes up to 1.5 KiB; 0: 60 KiB, and what libc gives for a thread fiber. Rounded up to a power
+  /// of two less 4 KiB, and 12 KiB are the least; pages that are not touched cost nothing. More than 1 GiB less 4 KiB is refused:
+  /// spawn throws std::system_error(errc::invalid_argument).
   std::size_t stack_size = 0;
   /// Where it runs, for life.
   hub on{};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -77,7 +78,8 @@ class future {
   shared_future<T> share() { return shared_future<T>(std::move(*this)); }
 
   /// Once ready, calls @p function with this future in a fiber of its own, on the hub of the caller of `then` (which is
-  /// made if it has none). Behind it not valid.
+  /// made if it has none). Behind it not valid. In a patched process too that fiber is a light one (patch.hpp): to wait in it by a
+  /// library's call, spawn a fiber that calls `get` instead.
   /// @return the future of what @p function returns; if that is a future, of its result
   template <class F>
   future<detail::continuation_result<future, F>> then(F&& function) {
@@ -227,14 +229,16 @@ future<T> make_exceptional_future(E failure) requires(!std::is_same_v<E, std::ex
 
 namespace detail {
 
-/// What a call with a deadline gives, after a wait for @p result that ended in time or not: an optional, of void a bool.
+/// What a call with a deadline gives, after a wait for @p result that ended in time or not: an optional (of a reference a
+/// std::reference_wrapper), of void a bool.
 template <class T>
 auto get_if(bool ready, future<T>& result) {
   if constexpr (std::is_void_v<T>) {
     if (ready) result.get();
     return ready;
   } else {
-    return ready ? std::optional<T>(result.get()) : std::nullopt;
+    using value = std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>;
+    return ready ? std::optional<value>(result.get()) : std::nullopt;
   }
 }
 

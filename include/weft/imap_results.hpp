@@ -114,6 +114,7 @@ class imap_results
   // On a fiber of its own.
   void feed() {
     try {
+      elements_.begin();
       while (!elements_.empty()) {
         if (bounded_) room_.acquire();
         elements_.give([this](auto&& e) { this->begin_one(std::forward<decltype(e)>(e)); });

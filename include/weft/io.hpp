@@ -16,7 +16,7 @@ namespace weft {
 /// try, and to wait only on EAGAIN.
 ///
 /// On a thread that has no hub yet, this makes one for it.
-/// @return false if @p by passed first
+/// @return false if @p by passed first; true for a number that is no descriptor's: the next call tells
 /// @throws cancelled and what else cancels the fiber
 /// @throws std::system_error when memory or, for the hub, descriptors are short
 bool wait_readable(int fd, deadline by = deadline::never());

@@ -110,7 +110,9 @@ class map_results : public result_range<Results, map_value<submitted_value<Submi
 
  protected:
   map_results(Submit&& submit, Range&& range, std::size_t max_unread)
-      : submit_(std::move(submit)), elements_(std::forward<Range>(range)), max_unread_(max_unread) {}
+      : submit_(std::move(submit)), elements_(std::forward<Range>(range)), max_unread_(max_unread) {
+    elements_.begin();
+  }
 
   /// Begins elements as far as the bound allows.
   void fill() {

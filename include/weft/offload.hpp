@@ -21,7 +21,7 @@ thread_pool& default_thread_pool();
 ///
 /// Blocking  Only the calling fiber. On a thread of that pool @p function is called at once.
 /// Order     Calls start in the order they were made.
-/// Timeout   With a deadline: nothing (false for a void function) if it passed first.
+/// Timeout   With a deadline: nothing (false for a void function) if it passed first; a reference as std::reference_wrapper.
 /// Cancel    A cancellation point. A call that was given up, cancelled or late, does not begin if it has not begun; else
 ///           it goes on, and its result is dropped. So @p function owns what it uses: it is moved into the call and
 ///           lives there until its end. References it captures must live as long.

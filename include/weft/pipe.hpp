@@ -54,6 +54,7 @@ std::pair<pipe_reader, pipe_writer> make_pipe();
 /// Its reads are in basic_reader.hpp. What is taken over gets O_NONBLOCK in its open file description, which other processes
 /// may share (a terminal is shared with the shell); it is taken back at the end.
 ///
+/// Errors    As those calls say; on an end that is closed, moved from or default-made EBADF.
 /// Threads   Any number of fibers, of any hubs, may use one end at once, close it included.
 /// Lifetime  Its destruction closes it.
 class pipe_reader : public detail::pipe_end, public basic_reader<pipe_reader> {

@@ -82,13 +82,14 @@ struct child_call {
 ///           A child that has not begun, or is spawned behind that, never runs. With `shielding::on` nothing from further
 ///           out cancels the block or its children's wait.
 /// Threads   `run` and `set_deadline` on one fiber; `spawn`, `cancel`, `size` from anywhere while it runs.
-/// Lifetime  Outlives its `run`; may run again behind it. Two at once abort.
+/// Lifetime  Outlives its `run`, or aborts; may run again behind it. Two at once abort.
 /// Cost      A small allocation for each child.
 class scope {
  public:
   explicit scope(deadline by = deadline::never(), shielding shield = shielding::off) noexcept;
   scope(const scope&) = delete;
   scope& operator=(const scope&) = delete;
+  ~scope();
 
   /// Calls @p function, and waits for all children.
   /// @return false if `cancel` or the deadline has ended it

@@ -195,7 +195,7 @@ class on_timeout final : public detail::timer_case {
   F then_;
 };
 
-/// A case of `select` that is done if no other needs no wait: the select then never waits. At most one.
+/// A case of `select` that is done if no other needs no wait: the select then never waits. Of several any one is done.
 template <class F>
 class otherwise final : public select_case {
  public:
@@ -263,7 +263,7 @@ requires(sizeof...(Args) > 0 && detail::are_cases<Args...>()) std::optional<std:
   return detail::select_one(cases, by);
 }
 
-/// The same for a number of cases that is known at run time only. Reorders @p cases.
+/// The same for a number of cases that is known at run time only; without any it waits for @p by. Reorders @p cases.
 inline std::optional<std::size_t> select(std::span<select_case*> cases, deadline by = deadline::never()) {
   return detail::select_one(cases, by);
 }

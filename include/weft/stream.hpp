@@ -233,8 +233,9 @@ class stream {
 
   /// The values in streams of those that have the same @p key (a function of a value; what it gives has a std::hash and ==):
   /// a pair of key and stream with the first value of each. They are to be consumed side by side, each once: while nobody
-  /// takes a value, its group's or the next group, all wait, but for @p ahead values of each group and as many groups. What
-  /// comes for a group that has been let go of is dropped.
+  /// takes a value, its group's or the next group, all wait, but for @p ahead values of each group and as many groups. A group
+  /// that is let go of is forgotten with what it holds: what comes for its key begins another. So keys that come and go cost
+  /// nothing when they have gone; to be rid of all but the first of each, take `distinct`.
   ///
   ///     words.group_by([](const std::string& w) { return w.size(); })
   ///         .map_unordered([](auto group) { return std::pair(group.first, group.second.count()); }, 100)

@@ -45,7 +45,8 @@ class fiber {
     if (block_ != nullptr) detail::release_fiber(block_);
   }
 
-  /// Whether this is a handle of some fiber. On one that is not, the others answer as for no fiber, or do nothing.
+  /// Whether this is a handle of some fiber. On one that is not, the others answer as for no fiber, or do nothing; it is never
+  /// ready, so who waits for it beside others waits for those.
   bool joinable() const noexcept { return block_ != nullptr; }
 
   /// Waits until the fiber has ended. Any number of fibers, of any hub, and threads may wait for the same one.
@@ -78,7 +79,8 @@ class fiber {
 
   using link_id = std::uint64_t;
   /// Calls @p function with a handle of this fiber once it has ended (soon, if it has), in a fiber of its own on the hub of
-  /// the caller of `link`. @return a number for `unlink`; 0 without a fiber
+  /// the caller of `link`: a light one, in a patched process too (patch.hpp). An exception that leaves it ends the program.
+  /// @return a number for `unlink`; 0 without a fiber, and it is never called
   template <class F>
   link_id link(F&& function) const {
     return detail::link_fiber(*this, std::forward<F>(function), detail::link_when::ended);

@@ -18,7 +18,8 @@ struct thread_pool_options {
   std::size_t limit = 0;
   /// How long a thread without work waits for some before it ends.
   std::chrono::nanoseconds idle_time = std::chrono::seconds(5);
-  /// Bytes of each thread's stack; 0: what the system gives.
+  /// Bytes of each thread's stack; 0: what the system gives. What it refuses (less than PTHREAD_STACK_MIN, or more than there is)
+  /// makes a task that needs a thread fail with std::system_error.
   std::size_t stack_size = 0;
   /// Shown by the system's tools; up to 15 bytes are kept.
   const char* name = "weft-pool";

@@ -72,7 +72,8 @@ concept waitable_range =
 ///     for (weft::task<page>& t : weft::wait_each(tasks, 10s)) show(t.get());  // ends after 10 s at the latest
 ///
 /// Blocking  Each step of the loop, until the next is ready.
-/// Order     That of becoming ready; those that are ready at the start come first, as they stand in the range.
+/// Order     That of becoming ready; those that are ready at the start come first, as they stand in the range. What stands
+///           there twice is given twice; of an empty range there is nothing to wait for.
 /// Timeout   The deadline is for the whole: the loop ends there.
 /// Cancel    Each step is a cancellation point.
 /// Threads   For one fiber at a time; the objects may belong to any hub.

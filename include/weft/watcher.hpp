@@ -26,7 +26,8 @@ struct watch_state;
 /// A watcher belongs to the hub of the fiber that first starts it. The functions are called by fibers of that hub which
 /// are kept for it, one after the other, in the order in which things happened. So a function may wait, unlike a gevent
 /// or libev callback: the others are then called by another fiber. The function of one watcher is never called
-/// again before it has returned; what happens meanwhile makes one further call.
+/// again before it has returned; what happens meanwhile makes one further call. The fibers are light ones, in a patched process
+/// too (patch.hpp): a function waits by Weft's own means there, and what it spawns is light.
 ///
 /// Blocking  Nothing here suspends. Functions run soon after what they are for, once the running fiber waits.
 /// Cancel    The fibers that call the functions are nobody's to cancel. An exception that leaves a function ends the

@@ -38,7 +38,6 @@ struct stack_pool::slab {
 };
 
 std::size_t stack_spacing(std::size_t wanted) noexcept {
-  if (wanted > largest_stack_spacing - page) wanted = largest_stack_spacing - page;
   const std::size_t spacing = std::bit_ceil(wanted + page);
   return spacing < smallest_stack_spacing ? smallest_stack_spacing : spacing;
 }

@@ -16,8 +16,11 @@ struct stack {
 inline constexpr std::size_t default_stack_spacing = 64 * 1024;
 inline constexpr std::size_t smallest_stack_spacing = 16 * 1024;
 inline constexpr std::size_t largest_stack_spacing = std::size_t{1} << 30;
+/// Usable bytes of the largest: a page is the guard.
+inline constexpr std::size_t largest_stack = largest_stack_spacing - 4096;
 
-/// The distance between two stacks for one of @p wanted usable bytes: a power of two that has room for the guard page.
+/// The distance between two stacks for one of @p wanted usable bytes, `largest_stack` at most: a power of two that has room for the
+/// guard page.
 std::size_t stack_spacing(std::size_t wanted) noexcept;
 
 /// The stacks of one hub, by spacing. Taken from slabs of many stacks, so that a stack is no mapping of its own; a

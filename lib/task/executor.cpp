@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "weft/detail/misuse.hpp"
 #include "weft/park.hpp"
 
 namespace weft {
@@ -125,7 +126,11 @@ void executor::take_out(worker*& list, worker* worker::*next, worker& which) noe
 bool executor::runs_caller() const noexcept {
   const std::uint64_t id = caller();
   const std::lock_guard guard(lock_);
-  if (limit_ == no_limit) return false;  // there is a worker for every task
+  return limit_ != no_limit && is_worker(id);  // without a limit there is a worker for every task
+}
+
+// Under the lock.
+bool executor::is_worker(std::uint64_t id) const noexcept {
   for (const worker* w = active_; w != nullptr; w = w->next_active) {
     if (w->id == id) return true;
   }
@@ -173,6 +178,11 @@ bool executor::wait_for(bool (executor::*done)() const noexcept, deadline by, bo
 bool executor::join(deadline by) { return wait_for(&executor::no_tasks, by, /*shielded=*/false); }
 
 void executor::finish() noexcept {
+  const std::uint64_t id = caller();
+  lock_.lock();
+  const bool by_own_task = is_worker(id);
+  lock_.unlock();
+  if (by_own_task) detail::destroyed_in_use("executor", this);
   close();
   wait_for(&executor::no_tasks, deadline::never(), /*shielded=*/true);
   wait_for(&executor::no_workers, deadline::never(), /*shielded=*/true);

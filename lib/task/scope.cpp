@@ -6,6 +6,7 @@
 #include "base/check.hpp"
 #include "core/scheduler.hpp"
 #include "task/block.hpp"
+#include "weft/detail/misuse.hpp"
 #include "weft/shield.hpp"
 #include "weft/timeout.hpp"
 
@@ -32,6 +33,10 @@ scope_closed::~scope_closed() = default;
 scope::scope(deadline by, shielding shield) noexcept
     : by_(by), shield_(shield), children_({this, nullptr, child_failed}) {
   children_.close_if_empty();
+}
+
+scope::~scope() {
+  if (running_) detail::destroyed_in_use("scope", this);
 }
 
 void scope::open(cancel_scope& block) noexcept {

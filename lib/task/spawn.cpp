@@ -3,6 +3,7 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -158,6 +159,13 @@ bool is_to_be_thread(const task_block& b, fiber_weight weight) {
                           "weft: a thread fiber is made by another one, in a patched process");
 }
 
+void check_stack_size(std::size_t wanted) {
+  if (wanted <= context::largest_stack) return;
+  throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                          "weft: a fiber's stack of " + std::to_string(wanted) + " bytes; the most is " +
+                              std::to_string(context::largest_stack));
+}
+
 // It ends as one that was killed before it began.
 void refuse_fiber(task_block& b) noexcept {
   core::prepare_mail(b);
@@ -175,6 +183,7 @@ void launch_fiber(core::fiber* f, const fiber_attributes& attributes) {
   b.shares.store(task_block::body_kept + 2 * task_block::handle,
                  std::memory_order_relaxed);  // the run's and a handle's
   try {
+    check_stack_size(attributes.stack_size);
     if (!is_to_be_thread(b, attributes.weight)) return launch_light(f, attributes);
     core::prepare_mail(b);
     error = launch_thread(b, attributes);

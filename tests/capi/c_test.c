@@ -50,6 +50,15 @@ static void what_makes_no_sense_is_refused(void) {
   CHECK(weft_spawn(&fiber, NULL, NULL, NULL) == -EINVAL);
   CHECK(fiber == nobody);
   CHECK(weft_run(NULL, NULL, NULL) == -EINVAL);
+  const struct weft_attributes deep = {.stack_size = 1 << 30};
+  int number = 0;
+  CHECK(weft_spawn(&fiber, add_one, &number, &deep) == -EINVAL);
+  CHECK(weft_spawn(&fiber, add_one, &number, &(struct weft_attributes){.stack_size = SIZE_MAX}) == -EINVAL);
+  CHECK(fiber == nobody);
+  CHECK(weft_spawn(&fiber, add_one, &number, &(struct weft_attributes){.stack_size = 1}) == 0);
+  CHECK(weft_join(fiber, NULL, WEFT_NEVER) == 0);
+  CHECK(number == 1);
+  fiber = nobody;
   CHECK(weft_wait_fd(-1, POLLIN, WEFT_NEVER) == -EBADF);
   CHECK(weft_wait_fd(987654, POLLIN, WEFT_NEVER) == -EBADF);
   CHECK(weft_close(987654) == -EBADF);

@@ -16,7 +16,8 @@ TEST(stack_spacing, is_a_power_of_two_with_room_for_the_guard) {
   EXPECT_EQ(stack_spacing(1), smallest_stack_spacing);
   EXPECT_EQ(stack_spacing(60 * 1024), 64u * 1024);
   EXPECT_EQ(stack_spacing(60 * 1024 + 1), 128u * 1024);
-  EXPECT_EQ(stack_spacing(~std::size_t{0}), largest_stack_spacing);
+  EXPECT_EQ(stack_spacing(0), smallest_stack_spacing);
+  EXPECT_EQ(stack_spacing(largest_stack), largest_stack_spacing);
 }
 
 TEST(stack_pool, stacks_do_not_overlap_and_can_be_written_whole) {

@@ -10,6 +10,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -177,6 +178,34 @@ TEST(fiber, has_the_stack_it_asked_for) {
     done = deep[0] == 1;
   }).join();
   EXPECT_TRUE(done);
+}
+
+TEST(fiber, has_at_least_a_small_stack_and_never_a_silently_smaller_one) {
+  for (const std::size_t small : {std::size_t{0}, std::size_t{1}, std::size_t{4096}}) {
+    bool done = false;
+    spawn({.stack_size = small}, [&done] {
+      volatile char deep[8 << 10];
+      for (std::size_t i = 0; i < sizeof deep; i += 1024) deep[i] = 1;
+      done = deep[0] == 1;
+    }).join();
+    EXPECT_TRUE(done) << small;
+  }
+  constexpr std::size_t most = (std::size_t{1} << 30) - 4096;
+  EXPECT_TRUE(spawn({.stack_size = most}, [] {}).join());
+  auto closure = std::make_shared<int>(0);
+  for (const std::size_t large : {most + 1, std::size_t{1} << 30, ~std::size_t{0}}) {
+    try {
+      spawn({.stack_size = large}, [closure] { ++*closure; });
+      ADD_FAILURE() << large;
+    } catch (const std::system_error& e) {
+      EXPECT_EQ(e.code(), std::errc::invalid_argument);
+      EXPECT_NE(std::string(e.what()).find(std::to_string(large) + " bytes; the most is 1073737728"), std::string::npos)
+          << e.what();
+    }
+  }
+  this_fiber::yield();
+  EXPECT_EQ(*closure, 0) << "never runs";
+  EXPECT_EQ(closure.use_count(), 1);
 }
 
 // A light fiber shares its thread's storage, where the C++ runtime keeps the stack of caught exceptions.

@@ -86,6 +86,26 @@ TEST(patch, a_fiber_is_named_and_numbered_as_its_handle_says) {
   });
 }
 
+TEST(patch, a_fiber_has_at_least_the_stack_it_asks_for) {
+  in_a_process([] {
+    ASSERT_TRUE(weft::patch::all());
+    for (const std::size_t size : {std::size_t{1}, std::size_t{64} << 10, std::size_t{4} << 20}) {
+      auto used = weft::spawn({.stack_size = size}, [size] {
+        volatile char* const deep = static_cast<volatile char*>(__builtin_alloca(size));
+        for (std::size_t i = 0; i < size; i += 4096) deep[i] = 1;
+        return deep[0];
+      });
+      EXPECT_EQ(used.get(), 1);
+    }
+    try {
+      weft::spawn({.stack_size = ~std::size_t{0}}, [] {});
+      ADD_FAILURE();
+    } catch (const std::system_error& e) {
+      EXPECT_EQ(e.code(), std::errc::invalid_argument);
+    }
+  });
+}
+
 TEST(patch, a_fiber_knows_itself) {
   in_a_process([] {
     ASSERT_TRUE(weft::patch::all());
@@ -307,6 +327,42 @@ TEST(patch, links_and_continuations_run) {
     auto doubled = p.get_future().then([](weft::future<int> f) { return 2 * f.get(); });
     weft::spawn([&] { p.set_value(21); });
     EXPECT_EQ(doubled.get(), 42);
+  });
+}
+
+TEST(patch, links_and_continuations_run_in_light_fibers_whose_calls_block_the_hub) {
+  in_a_process([] {
+    ASSERT_TRUE(weft::patch::all());
+    const auto is_light = [] {
+      int turns = 0;
+      const auto other = weft::spawn([&] { ++turns; });
+      usleep(1000);
+      EXPECT_EQ(turns, 0) << "it blocked them all";
+      EXPECT_THROW(weft::spawn({.weight = weft::fiber_weight::thread}, [] {}), std::system_error);
+      other.join();
+      return turns == 1;
+    };
+    weft::promise<int> p;
+    auto light = p.get_future().then([&](const weft::future<int>&) { return is_light(); });
+    p.set_value(1);
+    EXPECT_TRUE(light.get());
+    bool linked = false;
+    weft::event over;
+    weft::spawn([] {}).link([&](const weft::fiber&) {
+      linked = is_light();
+      over.set();
+    });
+    over.wait();
+    EXPECT_TRUE(linked);
+    bool watched = false;
+    over.clear();
+    weft::timer_watcher once(1ms, 0ms, [&] {
+      watched = is_light();
+      over.set();
+    });
+    once.start();
+    over.wait();
+    EXPECT_TRUE(watched);
   });
 }
 

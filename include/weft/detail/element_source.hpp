@@ -2,6 +2,7 @@
 #pragma once
 
 #include <iterator>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -14,30 +15,34 @@ class element_source {
  public:
   static constexpr bool borrowed = std::is_lvalue_reference_v<Range>;
 
-  explicit element_source(Range&& range)
-      : range_(std::forward<Range>(range)), at_(std::begin(range_)), end_(std::end(range_)) {}
+  explicit element_source(Range&& range) : range_(std::forward<Range>(range)) {}
   element_source(const element_source&) = delete;
   element_source& operator=(const element_source&) = delete;
 
-  bool empty() const { return exhausted_ || at_ == end_; }
+  /// Before all else. May wait: a channel's begin takes the first value.
+  void begin() {
+    at_.emplace(std::begin(range_));
+    end_.emplace(std::end(range_));
+  }
+  bool empty() const { return exhausted_ || !end_ || *at_ == *end_; }
   /// Gives the next element to @p take. An exception of the range's ends it.
   template <class F>
   void give(F&& take) {
     exhausted_ = true;  // unless we come to the end of this
     if constexpr (borrowed) {
-      take(*at_);
+      take(**at_);
     } else {
-      take(std::move(*at_));
+      take(std::move(**at_));
     }
-    ++at_;
+    ++*at_;
     exhausted_ = false;
   }
 
  private:
   using kept = std::conditional_t<borrowed, Range, std::remove_cvref_t<Range>>;
   kept range_;
-  decltype(std::begin(std::declval<kept&>())) at_;
-  decltype(std::end(std::declval<kept&>())) end_;
+  std::optional<decltype(std::begin(std::declval<kept&>()))> at_;
+  std::optional<decltype(std::end(std::declval<kept&>()))> end_;
   bool exhausted_ = false;
 };
 
