@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "weft/deadline.hpp"
 #include "weft/detail/cancel_record.hpp"
 #include "weft/fiber.hpp"
 #include "weft/this_fiber.hpp"
@@ -40,6 +47,17 @@ bool cancels(F&& wait) {
 template <class F>
 bool cancels_going(F&& wait) {
   return cancels_after([] {}, wait);
+}
+
+/// A row of a table of waits: expects that @p wait, which would wait for ever, ends at its deadline and by a cancellation, again and
+/// again. What it must not have changed is for the caller to look at afterwards.
+/// @param wait  @return whether it got what it waits for
+inline void expect_given_up(const std::string& name, const std::function<bool(deadline)>& wait) {
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_FALSE(wait(deadline::from_ns(1))) << name << ", with a deadline that has passed";
+    EXPECT_FALSE(wait(std::chrono::milliseconds(1))) << name << ", with a deadline";
+    EXPECT_TRUE(cancels([&wait] { (void)wait(deadline::never()); })) << name;
+  }
 }
 
 }  // namespace weft::testing_support

@@ -94,6 +94,7 @@ TEST(address, parts) {
   EXPECT_TRUE(address::any(AF_INET, 1).is_any());
   EXPECT_TRUE(address::any(AF_INET6, 1).is_any());
   EXPECT_EQ(address::loopback(AF_INET, 1), address::ip("127.0.0.1", 1));
+  EXPECT_EQ(address::any(AF_UNIX, 1), address::any(AF_INET, 1)) << "any other family is taken as IPv4";
   EXPECT_EQ(address::loopback(AF_INET6, 1), address::ip("::1", 1));
   EXPECT_TRUE(address::ip("127.8.8.8", 1).is_loopback());
   EXPECT_TRUE(address::ip("::ffff:127.0.0.1", 1).is_loopback());

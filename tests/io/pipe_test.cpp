@@ -43,6 +43,23 @@ TEST(pipe, lines_and_several_places) {
   EXPECT_EQ(reader.read_some(places), 3U);
 }
 
+TEST(pipe, an_end_that_is_closed_answers_so) {
+  auto [out, in] = make_pipe();
+  const pipe_reader taken = std::move(out);
+  in.close();
+  in.close();
+  pipe_reader never;
+  char room[1];
+  for (pipe_reader* each : {&out, &never}) {
+    EXPECT_EQ(failure([&] { each->read_some(room); }), std::errc::bad_file_descriptor);
+    EXPECT_EQ(failure([&] { each->read_exactly(room); }), std::errc::bad_file_descriptor);
+    EXPECT_EQ(each->native_handle(), -1);
+    EXPECT_EQ(each->release(), -1);
+  }
+  EXPECT_EQ(failure([&in = in] { in.write_all("x"); }), std::errc::bad_file_descriptor);
+  EXPECT_EQ(failure([] { pipe_reader none(-1); }), std::errc::bad_file_descriptor);
+}
+
 TEST(pipe, nobody_to_read_is_an_error_and_no_signal) {
   auto [reader, writer] = make_pipe();
   reader.close();

@@ -74,6 +74,17 @@ TEST_F(signals, a_deadline_ends_the_wait_but_not_a_signal_that_is_there) {
   EXPECT_FALSE(stream.receive(0ms));
 }
 
+TEST_F(signals, a_wait_that_is_given_up_takes_none) {
+  {
+    signal_stream stream({SIGUSR1});
+    testing_support::expect_given_up("receive", [&](deadline by) { return stream.receive(by).has_value(); });
+    raise(SIGUSR1);
+    EXPECT_TRUE(stream.receive(1min));
+    EXPECT_FALSE(stream.ready());
+  }
+  testing_support::expect_given_up("signal_wait", [](deadline by) { return signal_wait({SIGUSR2}, by).has_value(); });
+}
+
 TEST_F(signals, a_stream_is_ready_until_the_last_one_is_taken) {
   signal_stream stream({SIGUSR1});
   for (int i = 0; i < 2000; ++i) raise(SIGUSR1);  // more than the pipe has room for

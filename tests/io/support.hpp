@@ -43,6 +43,7 @@ std::error_code failure(Call call) {
 
 using testing_support::cancels;
 using testing_support::cancels_going;
+using testing_support::expect_given_up;
 
 inline std::set<std::string> open_files() {
   std::set<std::string> names;

@@ -28,11 +28,12 @@ class stuck {
   stuck() {
     const std::string much(100'000, 'x');
     std::error_code ec;
-    while (!ec) out.first.write_some(much, ec, deadline::from_ns(1));
+    while (!ec) in_out += out.first.write_some(much, ec, deadline::from_ns(1));
     ec.clear();
-    while (!ec) messages.first.send("x", ec, deadline::from_ns(1));
+    for (; !ec; ++sent) messages.first.send("x", ec, deadline::from_ns(1));
+    --sent;  // the last one was late
     ec.clear();
-    while (!ec) full.second.write_some(much, ec, deadline::from_ns(1));
+    while (!ec) in_full += full.second.write_some(much, ec, deadline::from_ns(1));
     add("read_some", in.first, [this](deadline by) { in.first.read_some(room_, by); });
     add("read_exactly", in.first, [this](deadline by) { in.first.read_exactly(room_, by); });
     add("read_until", in.first, [this](deadline by) {
@@ -89,6 +90,7 @@ class stuck {
   std::pair<pipe_reader, pipe_writer> empty = make_pipe();
   std::pair<pipe_reader, pipe_writer> full = make_pipe();
   listener door{address::loopback(AF_INET, 0)};
+  std::size_t in_out = 0, in_full = 0, sent = 0;  // bytes and messages that lie in them
 
  private:
   template <class Object>
@@ -106,6 +108,53 @@ TEST(waiting, every_call_can_be_cancelled) {
       EXPECT_TRUE(cancels([&run = call.run] { run(deadline::never()); })) << name;
     }
   }
+}
+
+// @return the bytes that lie in @p reader
+template <class Reader>
+std::size_t drain(Reader& reader) {
+  std::string room(100'000, '\0');
+  std::error_code ec;
+  std::size_t all = 0;
+  while (!ec) all += reader.read_some(room, ec, deadline::from_ns(1));
+  EXPECT_EQ(ec, io_errc::timed_out);
+  return all;
+}
+
+TEST(waiting, calls_that_were_given_up_have_taken_and_given_nothing) {
+  stuck s;
+  for (const auto& [name, call] : s.calls) {
+    expect_given_up(name, [&run = call.run](deadline by) { return !failure([&] { run(by); }); });
+  }
+  EXPECT_EQ(drain(s.out.second), s.in_out);
+  EXPECT_EQ(drain(s.full.first), s.in_full);
+  char room[16];
+  for (std::size_t i = 0; i < s.sent; ++i) EXPECT_EQ(s.messages.second.receive(room, 1min).bytes, 1U);
+  EXPECT_EQ(failure([&] { s.messages.second.receive(room, deadline::from_ns(1)); }), io_errc::timed_out);
+  // All of them can be used on, and get what comes first.
+  s.in.second.write_all("first");
+  EXPECT_EQ(s.in.first.read_some(room, 1min), 5U);
+  s.empty.second.write_all("first");
+  EXPECT_EQ(s.empty.first.read_some(room, 1min), 5U);
+  s.messages.second.send("first");
+  EXPECT_EQ(s.messages.first.receive(room, 1min).bytes, 5U);
+  s.out.first.write_all("last", 1min);
+  EXPECT_EQ(drain(s.out.second), 4U);
+  s.full.second.write_all("last", 1min);
+  EXPECT_EQ(drain(s.full.first), 4U);
+  const stream_socket caller = stream_socket::connect(s.door.local_address(), 1min);
+  EXPECT_TRUE(s.door.accept(1min));
+}
+
+// What a longer call had read when it was given up stays where it is.
+TEST(waiting, a_part_of_a_line_stays_in_its_buffer) {
+  auto [a, b] = stream_socket::pair();
+  std::string line;
+  b.write_all("begin");
+  expect_given_up("read_until", [&, &a = a](deadline by) { return !failure([&] { a.read_until(line, "\n", by); }); });
+  EXPECT_EQ(line, "begin");
+  b.write_all("ning\n");
+  EXPECT_EQ(a.read_until(line, "\n", 1min), 10U);
 }
 
 TEST(waiting, every_call_keeps_its_deadline) {
