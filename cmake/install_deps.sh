@@ -10,7 +10,7 @@ weft_packages() {
                 libssl-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev ;;
     test) echo clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev binutils procps gdb linux-perf \
                python3 libpython3.11-testsuite memcached tinyproxy stunnel4 curl mariadb-server mariadb-client openssl \
-               libcurl4-openssl-dev libhiredis-dev redis-server ;;
+               libcurl4-openssl-dev libhiredis-dev redis-server libpq-dev postgresql ;;
     nightly) echo chromium chromium-driver ;;
     demo) echo python3 procps ;;
     bench) echo python3 golang-go libboost-fiber-dev libst-dev libuv1-dev python3-gevent ;;
