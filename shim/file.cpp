@@ -87,11 +87,17 @@ long sys_semop(call& c) noexcept {
     operations[i].sem_flg = static_cast<short>(operations[i].sem_flg | IPC_NOWAIT);
   }
   if (!waits) return pass(c);
-  const long result = base::raw_syscall(SYS_semop, c.args[0], operations, count);
+  // With semtimedop's time-out, which may be a bad one.
+  const long result = base::raw_syscall(c.nr, c.args[0], operations, count, c.args[3]);
   return result == -EAGAIN ? never_again(offload(c)) : result;
 }
 
 long sys_mq(call& c) noexcept {
+  timespec until;
+  if (const auto* user = c.arg<const timespec*>(4); user != nullptr) {
+    if (!copy_in(until, user)) return -EFAULT;
+    if (until.tv_sec < 0 || until.tv_nsec < 0 || until.tv_nsec >= 1'000'000'000) return -EINVAL;
+  }
   // A time-out that has passed means: do not wait, and say so (mq_overview(7)).
   constexpr timespec passed{0, 0};
   call now = c;

@@ -15,7 +15,9 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <threads.h>
 
+#include "blocking.h"
 #include "check.h"
 
 static int pipe_fds[2], full[2], sock[2], sock_full[2], listener, ep;
@@ -105,7 +107,37 @@ static void do_cond_timedwait(void) {
   for (;;) pthread_cond_timedwait(&cond, &lock, &t);
   pthread_cleanup_pop(1);
 }
+static void do_cond_clockwait(void) {
+  struct timespec t = in_ms(CLOCK_MONOTONIC, 1000000);
+  pthread_mutex_lock(&lock);
+  pthread_cleanup_push(unlock, &lock);
+  for (;;) pthread_cond_clockwait(&cond, &lock, CLOCK_MONOTONIC, &t);
+  pthread_cleanup_pop(1);
+}
+static void do_sem_clockwait(void) {
+  struct timespec t = in_ms(CLOCK_MONOTONIC, 1000000);
+  sem_clockwait(&sem, CLOCK_MONOTONIC, &t);
+}
 static void do_join(void) { pthread_join(forever, NULL); }
+static void do_timedjoin(void) {
+  struct timespec t = in_ms(CLOCK_REALTIME, 1000000);
+  pthread_timedjoin_np(forever, NULL, &t);
+}
+static void do_clockjoin(void) {
+  struct timespec t = in_ms(CLOCK_MONOTONIC, 1000000);
+  pthread_clockjoin_np(forever, NULL, CLOCK_MONOTONIC, &t);
+}
+static void do_thrd_sleep(void) {
+  struct timespec t = {1000, 0};
+  thrd_sleep(&t, NULL);
+}
+static void do_sigwaitinfo(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGRTMIN);
+  sigwaitinfo(&set, NULL);
+}
+static void do_wait4(void) { wait4(child, NULL, 0, NULL); }
 static void do_waitpid(void) { waitpid(child, NULL, 0); }
 static void do_wait(void) { wait(NULL); }
 static void do_waitid(void) {
@@ -159,7 +191,14 @@ static struct {
              {"sem_timedwait", do_sem_timedwait},
              {"pthread_cond_wait", do_cond_wait},
              {"pthread_cond_timedwait", do_cond_timedwait},
+             {"pthread_cond_clockwait", do_cond_clockwait},
+             {"sem_clockwait", do_sem_clockwait},
              {"pthread_join", do_join},
+             {"pthread_timedjoin_np", do_timedjoin},
+             {"pthread_clockjoin_np", do_clockjoin},
+             {"thrd_sleep", do_thrd_sleep},
+             {"sigwaitinfo", do_sigwaitinfo},
+             {"wait4", do_wait4},
              {"waitpid", do_waitpid},
              {"wait", do_wait},
              {"waitid", do_waitid},
@@ -173,6 +212,14 @@ static int current, ready;
 static pthread_key_t key;
 static void on_key(void* value) { FACT("  %s", (char*)value); }
 static void cleanup(void* arg) { FACT("  cleanup %d", (int)(intptr_t)arg); }
+static void* victim_of(void* arg) {
+  pthread_cleanup_push(cleanup, (void*)9);
+  STORE(ready, 1);
+  long result = blocking_calls[current].call();
+  FACT("  %s came back: %ld %s", blocking_calls[current].name, result, check_error_name(errno));
+  pthread_cleanup_pop(0);
+  return arg;
+}
 static void* victim(void* arg) {
   pthread_setspecific(key, "specific");
   pthread_cleanup_push(cleanup, (void*)1);
@@ -308,9 +355,12 @@ int main(void) {
     _exit(0);
   }
   close(leash[0]);
+  prepare_blocking();
   forever = start(until_gate, NULL);
   for (current = 0; current < (int)(sizeof calls / sizeof calls[0]); current++)
     cancel_one(calls[current].name, victim, PTHREAD_CANCELED);
+  for (current = 0; current < blocking_count; current++)
+    if (blocking_calls[current].cancels) cancel_one(blocking_calls[current].name, victim_of, PTHREAD_CANCELED);
   STORE(gate, 1);
   finish(forever);
   STORE(gate, 0);
@@ -335,6 +385,7 @@ int main(void) {
   CHECK_EQ(pthread_mutex_trylock(&lock), 0);
   close(leash[1]);
   CHECK_EQ(waitpid(child, NULL, 0), child);
+  end_blocking();
   unlink("a-fifo");
   unlink("a-lock");
   return end();

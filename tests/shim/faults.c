@@ -9,7 +9,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -137,6 +139,80 @@ static void pointers(void) {
   SAYS(RAW(SYS_setitimer, ITIMER_REAL, none, 0));
   SAYS(RAW(SYS_timer_create, CLOCK_MONOTONIC, none, none));
   SAYS(RAW(SYS_execve, none, 0, 0));
+  SAYS(RAW(SYS_execveat, AT_FDCWD, none, 0, 0, 0));
+  SAYS(RAW(SYS_execveat, AT_FDCWD, "/bin/true", none, 0, 0));
+  SAYS(RAW(SYS_execveat, 5000, "", 0, 0, AT_EMPTY_PATH));
+  SAYS(RAW(SYS_preadv2, p[0], none, 1, -1, -1, 0));
+  SAYS(RAW(SYS_preadv2, p[0], edge, 5000, -1, -1, 0));
+  SAYS(RAW(SYS_preadv2, p[0], huge, 2, -1, -1, 0));
+  SAYS(RAW(SYS_pwritev2, p[1], none, 1, -1, -1, 0));
+  SAYS(RAW(SYS_pwritev2, p[1], bad, 2, -1, -1, 0));
+  SAYS(RAW(SYS_pwritev2, p[1], bad, 1, -1, -1, 0x4000));
+  SAYS(RAW(SYS_writev, s[1], none, 2));
+  SAYS(RAW(SYS_writev, s[1], bad, 2));
+  SAYS(RAW(SYS_writev, s[1], huge, 2));
+  SAYS(RAW(SYS_vmsplice, p[1], none, 1, 0));
+  SAYS(RAW(SYS_vmsplice, p[1], bad + 1, 1, 0));
+  SAYS(RAW(SYS_vmsplice, s[1], bad, 1, 0));
+  SAYS(RAW(SYS_creat, none, 0600));
+  SAYS(RAW(SYS_openat2, AT_FDCWD, none, edge, 24));
+  SAYS(RAW(SYS_openat2, AT_FDCWD, "/", none, 24));
+  SAYS(RAW(SYS_openat2, AT_FDCWD, "/", edge, 1));
+  SAYS(RAW(SYS_openat2, AT_FDCWD, "/", edge, 5000));
+  SAYS(RAW(SYS_signalfd4, -1, none, 8, 0));
+  SAYS(RAW(SYS_signalfd4, -1, edge, 7, 0));
+  SAYS(RAW(SYS_signalfd4, -1, edge, 8, 0x1234));
+  SAYS(RAW(SYS_signalfd4, 5000, edge, 8, 0));
+  SAYS(RAW(SYS_signalfd4, p[0], edge, 8, 0));
+  SAYS(RAW(SYS_signalfd, -1, none, 8));
+  SAYS(RAW(SYS_clone3, none, 88));
+  SAYS(RAW(SYS_clone3, edge, 8));
+  SAYS(RAW(SYS_clone3, edge, 5000));
+  struct timeval no_time = {0, 2000000};
+  const int limits[] = {SO_RCVTIMEO, SO_SNDTIMEO};
+  for (int i = 0; i < 2; i++) {
+    SAYS(RAW(SYS_setsockopt, s[0], SOL_SOCKET, limits[i], none, sizeof(struct timeval)));
+    SAYS(RAW(SYS_setsockopt, s[0], SOL_SOCKET, limits[i], edge, 1));
+    SAYS(RAW(SYS_setsockopt, s[0], SOL_SOCKET, limits[i], &no_time, sizeof no_time));
+    SAYS(RAW(SYS_setsockopt, p[0], SOL_SOCKET, limits[i], edge, sizeof(struct timeval)));
+  }
+  SAYS(RAW(SYS_sched_setparam, 0, none));
+  SAYS(RAW(SYS_sched_setparam, 0, 0));
+  SAYS(RAW(SYS_sched_getparam, 0, none));
+  SAYS(RAW(SYS_sched_getparam, 0, 0));
+  SAYS(RAW(SYS_sched_getparam, 1 << 30, edge));
+  SAYS(RAW(SYS_sched_setscheduler, 0, 0, none));
+  SAYS(RAW(SYS_sched_setscheduler, 0, 99, edge));
+  SAYS(RAW(SYS_sched_getscheduler, -1));
+  SAYS(RAW(SYS_sched_rr_get_interval, 0, none));
+  SAYS(RAW(SYS_sched_rr_get_interval, -1, edge));
+  const int set = semget(IPC_PRIVATE, 1, 0600), queue = msgget(IPC_PRIVATE, 0600);
+  SAYS(RAW(SYS_semop, set, none, 1));
+  SAYS(RAW(SYS_semop, set, none, 0));
+  SAYS(RAW(SYS_semop, set, none, 1 << 20));
+  SAYS(RAW(SYS_semop, -1, edge, 1));
+  SAYS(RAW(SYS_semtimedop, set, edge, 1, none));
+  const struct timespec no_timeout = {0, 1000000000};
+  SAYS(RAW(SYS_semtimedop, set, edge, 1, &no_timeout));
+  SAYS(RAW(SYS_mq_timedsend, -1, edge, 1, 0, none));
+  SAYS(RAW(SYS_mq_timedsend, -1, edge, 1, 0, &no_timeout));
+  SAYS(RAW(SYS_mq_timedreceive, -1, edge, 1, 0, none));
+  SAYS(RAW(SYS_mq_timedreceive, -1, edge, 1, 0, 0));
+  SAYS(RAW(SYS_msgsnd, queue, none, 4, 0));
+  SAYS(RAW(SYS_msgsnd, queue, edge, 4, 0));
+  SAYS(RAW(SYS_msgsnd, queue, edge, -1, 0));
+  SAYS(RAW(SYS_msgsnd, -1, edge, 4, 0));
+  const struct {
+    long type;
+    char text[8];
+  } m8 = {1, "message"};
+  SAYS(RAW(SYS_msgsnd, queue, &m8, 8, 0));
+  SAYS(RAW(SYS_msgrcv, queue, edge, 4, 0, 0)); /* too long */
+  SAYS(RAW(SYS_msgrcv, queue, none, 8, 0, 0)); /* and gone */
+  SAYS(RAW(SYS_msgrcv, queue, edge, 8, 0, IPC_NOWAIT));
+  SAYS(RAW(SYS_msgrcv, -1, edge, 8, 0, 0));
+  semctl(set, 0, IPC_RMID);
+  msgctl(queue, IPC_RMID, NULL);
   pid_t pid = fork();
   if (pid == 0) _exit(0);
   siginfo_t info;

@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "blocking.h"
 #include "check.h"
 
 static int pipe_fds[2], full[2], sock[2], sock_full[2], listener, ep, event;
@@ -81,6 +82,7 @@ static long do_futex_timed(void) {
   return syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &limit, NULL, 0);
 }
 static long do_waitpid(void) { return waitpid(child, NULL, 0); }
+static long do_wait4(void) { return wait4(child, NULL, 0, NULL); }
 static long do_waitid(void) { return waitid(P_ALL, 0, (siginfo_t*)(void*)block, WEXITED | WNOWAIT); }
 static long do_fifo(void) { return open("a-fifo", O_RDONLY); }
 static long do_flock(void) {
@@ -129,13 +131,18 @@ static struct {
              {"futex", do_futex, 1},
              {"futex with a limit", do_futex_timed, 0},
              {"waitpid", do_waitpid, 1},
+             {"wait4", do_wait4, 1},
              {"waitid", do_waitid, 1},
              {"open of a fifo", do_fifo, 1},
              {"flock", do_flock, 1},
              {"msgrcv", do_msgrcv, 0},
              {"semop", do_semop, 0}};
 
+enum { own_count = sizeof calls / sizeof calls[0] };
 static int current, ended, ready, handled;
+static const char* name_of(int i) { return i < own_count ? calls[i].name : blocking_calls[i - own_count].name; }
+static long do_call(int i) { return i < own_count ? calls[i].call() : blocking_calls[i - own_count].call(); }
+static int restarts(int i) { return i < own_count ? calls[i].restarts : blocking_calls[i - own_count].restarts; }
 static sigjmp_buf leave;
 static volatile int leaving;
 static void note(int number) {
@@ -149,8 +156,8 @@ static void* blocked(void* arg) {
   (void)arg;
   errno = 0;
   STORE(ready, 1);
-  long result = calls[current].call();
-  FACT("%s: %ld %s", calls[current].name, result, check_error_name(errno));
+  long result = do_call(current);
+  FACT("%s: %ld %s", name_of(current), result, check_error_name(errno));
   STORE(ended, 1);
   return NULL;
 }
@@ -159,10 +166,10 @@ static void* stays_blocked(void* arg) {
   (void)arg;
   if (sigsetjmp(leave, 1) == 0) {
     STORE(ready, 1);
-    long result = calls[current].call();
-    FACT("%s returned %ld %s", calls[current].name, result, check_error_name(errno));
+    long result = do_call(current);
+    FACT("%s returned %ld %s", name_of(current), result, check_error_name(errno));
   } else {
-    FACT("%s went on", calls[current].name);
+    FACT("%s went on", name_of(current));
   }
   STORE(ended, 1);
   return NULL;
@@ -174,12 +181,12 @@ static void interrupt_each(int restart) {
   action.sa_handler = note;
   action.sa_flags = restart ? SA_RESTART : 0;
   sigaction(SIGUSR1, &action, NULL);
-  for (current = 0; current < (int)(sizeof calls / sizeof calls[0]); current++) {
+  for (current = 0; current < own_count + blocking_count; current++) {
     STORE(ended, 0);
     STORE(ready, 0);
     STORE(handled, 0);
     leaving = 0;
-    int stays = restart && calls[current].restarts;
+    int stays = restart && restarts(current);
     pthread_t t = start(stays ? stays_blocked : blocked, NULL);
     AWAIT(LOAD(ready));
     if (stays) {
@@ -232,6 +239,7 @@ int main(void) {
   queue_id = msgget(IPC_PRIVATE, 0600);
   semaphore_id = semget(IPC_PRIVATE, 1, 0600);
   CHECK(queue_id >= 0 && semaphore_id >= 0);
+  prepare_blocking();
   pid_t self = getpid();
   child = fork();
   if (child == 0) {
@@ -243,6 +251,7 @@ int main(void) {
   interrupt_each(1);
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
+  end_blocking();
   msgctl(queue_id, IPC_RMID, NULL);
   semctl(semaphore_id, 0, IPC_RMID);
   unlink("a-fifo");
