@@ -50,6 +50,16 @@ void check_libc(const std::vector<library>& libraries, findings& into) {
   into.push_back({level::error, "libc", "it uses no libc: nothing would be patched; it runs as before", ""});
 }
 
+// gcc's and clang's AddressSanitizer, as libraries: each looks whether it is the first that is loaded, and ends the process if not.
+void check_sanitizer(const std::vector<library>& libraries, findings& into) {
+  for (const library& each : libraries) {
+    if (!each.name.starts_with("libasan.so") && !each.name.starts_with("libclang_rt.asan")) continue;
+    into.push_back({level::error, "sanitizer",
+                    each.name + " lets no other library be loaded before it: the program does not start",
+                    "build it without -fsanitize=address, or run it without Weft"});
+  }
+}
+
 }  // namespace
 
 std::vector<library> check_libraries(const std::string& path, const elf_summary& elf, findings& into) {
@@ -72,6 +82,7 @@ std::vector<library> check_libraries(const std::string& path, const elf_summary&
                     "install them, or set LD_LIBRARY_PATH"});
   }
   check_libc(libraries, into);
+  check_sanitizer(libraries, into);
   std::erase_if(libraries, [](const library& each) { return each.path.empty(); });
   return libraries;
 }

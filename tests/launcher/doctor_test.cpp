@@ -191,6 +191,12 @@ TEST_F(doctor, counts_system_calls_in_libc_and_outside) {
               HasSubstr("note     syscalls     launcher_direct_program has 1 system call instruction, which can"));
 }
 
+TEST_F(doctor, tells_of_a_sanitizer_that_must_come_first) {
+  const outcome result = examine(WEFT_TEST_SANITIZED_PROGRAM);
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.out, HasSubstr("error    sanitizer    libasan.so lets no other library be loaded before it"));
+}
+
 TEST_F(doctor, sees_a_system_call_that_cannot_be_patched) {
   const outcome result = examine(WEFT_TEST_FIXED_SITE_PROGRAM);
   EXPECT_EQ(result.status, 1) << result.out;
