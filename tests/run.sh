@@ -76,7 +76,7 @@ folders() {
   case $1 in
     checks) echo 'fd;shim;stress' ;;
     asan) echo 'base;context;loop;fd;io;capi' ;;
-    tsan) echo 'core;sync;task;stress' ;;
+    tsan) echo 'core;fd;sync;task;shim;stress' ;;
   esac
 }
 
