@@ -62,6 +62,18 @@ bool outside_may_act() noexcept {
   return count_os_threads(threads) != threads;
 }
 
+// Whether each that has agreed sleeps still, with nothing sent to it. Asked behind the threads at work: the last thing that one
+// did may have been to wake somebody.
+bool all_rest() noexcept {
+  const unsigned count = hub_count.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < count; ++i) {
+    const hub& h = *hubs[i];
+    if (has_ended(h)) continue;
+    if (!h.sleeping.load(std::memory_order_seq_cst) || h.inbox.load(std::memory_order_seq_cst) != nullptr) return false;
+  }
+  return true;
+}
+
 // All agree: the time goes on to the first deadline of any. @return until when, of the kernel's time, to wait instead
 std::int64_t jump() noexcept {
   const unsigned count = hub_count.load(std::memory_order_acquire);
@@ -72,7 +84,7 @@ std::int64_t jump() noexcept {
   if (next == timers::never) return timers::never;
   const std::int64_t real = base::monotonic_ns();
   const auto at_work = others_are_at_work.load(std::memory_order_acquire);
-  if (at_work != nullptr && at_work()) return real + rules.settle.count();
+  if ((at_work != nullptr && at_work()) || !all_rest()) return real + rules.settle.count();
   if (real < quiet_since + rules.settle.count() && outside_may_act()) return quiet_since + rules.settle.count();
   if (next > test_time.load(std::memory_order_relaxed)) test_time.store(next, std::memory_order_relaxed);
   ++round;

@@ -56,10 +56,10 @@ TEST_F(dump, names_each_fiber_with_its_wait_and_its_stack_and_disturbs_nobody) {
     w = prepare_park();
     reason = park(w, timers::never, wait_kind::object, &w);
   });
-  const weft::fiber unstarted_soon = spawn([] { this_fiber::sleep_for(20ms); });
+  const weft::task<> sleeper = spawn([] { this_fiber::sleep_for(1h); });
   this_fiber::yield();
   dump_all();
-  this_fiber::sleep_for(1ms);
+  this_fiber::idle();
   EXPECT_EQ(reason, -1);
   const std::string text = written_to_log(path);
   EXPECT_NE(text.find("'patient': parked, waits for object"), std::string::npos) << text;
@@ -68,7 +68,7 @@ TEST_F(dump, names_each_fiber_with_its_wait_and_its_stack_and_disturbs_nobody) {
   unpark(w, 4);
   f.join();
   EXPECT_EQ(reason, 4);
-  unstarted_soon.join();
+  sleeper.kill();
 }
 
 TEST_F(dump, is_there_for_programs_too) {

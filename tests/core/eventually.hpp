@@ -10,7 +10,7 @@ namespace weft::test {
 
 /// Looks at @p holds again and again, while other fibers run; gives up at @p limit.
 template <class F>
-bool eventually(F&& holds, deadline limit = std::chrono::seconds(30)) {
+bool eventually(F&& holds, deadline limit = std::chrono::minutes(1)) {
   while (!holds()) {
     if (deadline(std::chrono::seconds(0)) > limit) return false;
     this_fiber::sleep_for(std::chrono::microseconds(50));

@@ -13,6 +13,7 @@
 #include "weft/event.hpp"
 #include "weft/fiber.hpp"
 #include "weft/io.hpp"
+#include "weft/test_clock.hpp"
 
 namespace weft {
 namespace {
@@ -46,7 +47,7 @@ TEST(hub_driver, is_for_the_thread_that_made_it) {
   hub_driver driver;
   std::thread([&] {
     EXPECT_THROW(driver.run_once(), std::system_error);
-    this_fiber::sleep_for(1ms);  // now with a hub of its own
+    this_fiber::sleep_for(0s);  // now with a hub of its own
     EXPECT_THROW(driver.run_until([] { return true; }), std::system_error);
   }).join();
   driver.run_once();
@@ -54,10 +55,11 @@ TEST(hub_driver, is_for_the_thread_that_made_it) {
 
 TEST(hub_driver, tells_of_the_next_deadline) {
   hub_driver driver;
-  const deadline due = 20ms;
+  const test_clock clock;
+  const deadline due = 20min;
   const task<> sleeper = spawn([&] { this_fiber::sleep_until(due); });
   EXPECT_EQ(driver.run_once(60s), due);
-  std::this_thread::sleep_until(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(due.ns())));
+  clock.advance(20min);
   EXPECT_TRUE(driver.run_once(60s).is_never());
   EXPECT_TRUE(sleeper.ready());
 }

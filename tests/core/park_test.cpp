@@ -106,7 +106,7 @@ TEST_F(parking, a_stream_of_wakes_from_another_thread_loses_none) {
       }
     }
   });
-  for (std::uint64_t i = 1; i <= 2'000; ++i) {
+  for (std::uint64_t i = 1; i <= 500; ++i) {
     waker w = prepare_park();
     current = &w;
     ASSERT_EQ(wait(w), 4);
@@ -118,7 +118,7 @@ TEST_F(parking, a_stream_of_wakes_from_another_thread_loses_none) {
 }
 
 TEST_F(parking, fibers_of_two_hubs_hand_a_turn_to_and_fro) {
-  constexpr int rounds = 2000;
+  constexpr int rounds = 500;
   struct side {
     std::atomic<std::uint64_t> token{0};  // epoch << 1 | 1 once it waits
     std::atomic<weft::core::fiber*> who{nullptr};
@@ -174,7 +174,7 @@ TEST_F(parking, messages_run_in_the_order_of_posting_on_the_hubs_thread) {
       h.post(m);
     }
   });
-  while (left != 0) weft::this_fiber::sleep_for(std::chrono::microseconds(100));
+  while (left != 0) weft::this_fiber::yield();
   other.join();
   for (int i = 0; i < 100; ++i) EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
 }

@@ -31,7 +31,7 @@ struct echo_server {
   datagram_server server;
 };
 
-std::string ask(datagram_socket& s, std::string_view message, deadline by = 10s) {
+std::string ask(datagram_socket& s, std::string_view message, deadline by = 60s) {
   s.send(message);
   char room[100];
   return {room, s.receive(room, by).bytes};
@@ -73,15 +73,15 @@ TEST(datagram_server, an_error_in_a_handler_ends_that_one_alone) {
   datagram_socket c = datagram_socket::connect(server.local_address());
   c.send("e");
   EXPECT_EQ(ask(c, "fine"), "fine");
-  EXPECT_EQ(errors, std::vector<std::string>{"on request"});
+  EXPECT_TRUE(within_a_minute([&] { return errors == std::vector<std::string>{"on request"}; }));
 }
 
 TEST(datagram_server, no_more_are_handled_at_once_than_the_limit) {
-  std::vector<std::string> begun;
+  std::set<std::string> begun;
   event may_end;
   datagram_server server(anywhere,
                          [&](std::string_view m, const address&) {
-                           begun.emplace_back(m);
+                           begun.emplace(m);
                            may_end.wait();
                          },
                          {.limit = 2});
@@ -90,7 +90,7 @@ TEST(datagram_server, no_more_are_handled_at_once_than_the_limit) {
   for (const char* m : {"a", "b", "c"}) c.send(std::string_view(m));
   EXPECT_TRUE(within_a_minute([&] { return begun.size() == 2; }));
   settle();
-  EXPECT_EQ(begun, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(begun, (std::set<std::string>{"a", "b"}));
   EXPECT_EQ(server.handling(), 2U);
   may_end.set();
   EXPECT_TRUE(within_a_minute([&] { return begun.size() == 3; }));
@@ -109,12 +109,13 @@ TEST(datagram_server, handlers_have_a_time_of_grace_and_may_send_in_it) {
   EXPECT_TRUE(within_a_minute([&] { return server.handling() == 1; }));
   EXPECT_TRUE(server.stop(60s));
   char room[10];
-  EXPECT_EQ(c.receive(room, 10s).bytes, 4U);
+  EXPECT_EQ(c.receive(room, 60s).bytes, 4U);
 }
 
 TEST(datagram_server, who_does_not_end_in_time_is_cancelled) {
-  bool was_cancelled = false;
+  bool begun = false, was_cancelled = false;
   datagram_server server(anywhere, [&](std::string_view, const address&) {
+    begun = true;
     try {
       this_fiber::sleep_for(1h);
     } catch (const cancelled&) {
@@ -125,7 +126,7 @@ TEST(datagram_server, who_does_not_end_in_time_is_cancelled) {
   auto serving = spawn([&] { server.serve(); });
   datagram_socket c = datagram_socket::connect(server.local_address());
   c.send("x");
-  EXPECT_TRUE(within_a_minute([&] { return server.handling() == 1; }));
+  EXPECT_TRUE(within_a_minute([&] { return begun; }));
   expect_given_up("join", [&](deadline by) { return server.join(by); });
   EXPECT_FALSE(server.stop(1ms));
   EXPECT_TRUE(was_cancelled);
@@ -203,7 +204,7 @@ TEST(datagram_server, several_hubs_share_a_port) {
     return threads.size() == 2;
   };
   EXPECT_TRUE(within_a_minute(all_have_served));
-  EXPECT_TRUE(server.stop(10s));
+  EXPECT_TRUE(server.stop(60s));
 }
 
 }  // namespace

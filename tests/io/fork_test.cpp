@@ -24,6 +24,7 @@
 #include "weft/semaphore.hpp"
 #include "weft/shared_mutex.hpp"
 #include "weft/task.hpp"
+#include "weft/test_clock.hpp"
 #include "weft/wait.hpp"
 
 namespace weft {
@@ -43,11 +44,12 @@ int in_child(F body) {
 }
 
 TEST(forking, the_child_of_the_main_fiber_spawns_sleeps_and_joins) {
+  const test_clock clock;
   this_fiber::yield();
   EXPECT_EQ(in_child([] {
               int sum = 0;
               const fiber f = spawn([&] {
-                this_fiber::sleep_for(1ms);
+                this_fiber::sleep_for(1h);
                 sum = 7;
               });
               f.join();
@@ -57,17 +59,19 @@ TEST(forking, the_child_of_the_main_fiber_spawns_sleeps_and_joins) {
 }
 
 TEST(forking, others_do_not_run_in_the_child) {
+  const test_clock clock;
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
   const auto note = [&](char c) { EXPECT_EQ(write(ends[1], &c, 1), 1); };
   const fiber sleeper = spawn([&] {
-    this_fiber::sleep_for(5ms);
+    this_fiber::sleep_for(1h);
     note('s');
   });
+  this_fiber::yield();  // it sleeps now
   const fiber unstarted = spawn([&] { note('u'); });
   EXPECT_EQ(in_child([&] {
               for (int i = 0; i < 100; ++i) this_fiber::yield();
-              this_fiber::sleep_for(20ms);
+              this_fiber::sleep_for(2h);
               const bool joined = sleeper.join() || unstarted.join();
               note('c');
               return joined ? 1 : 0;
@@ -84,12 +88,13 @@ TEST(forking, others_do_not_run_in_the_child) {
 }
 
 TEST(forking, a_fiber_goes_on_in_the_child_with_its_number_and_its_end_ends_the_process) {
+  const test_clock clock;
   int status = -1;
   const fiber f = spawn([&] {
     const auto id = this_fiber::get_id();
     const pid_t child = ::fork();
     if (child == 0) {
-      this_fiber::sleep_for(1ms);
+      this_fiber::sleep_for(1h);
       if (this_fiber::get_id() != id) _exit(1);
       std::atexit([] { _exit(9); });  // exit was called; before the leak check, which misses what the others own
       return;                         // here: the end of the only fiber that there is
@@ -101,9 +106,10 @@ TEST(forking, a_fiber_goes_on_in_the_child_with_its_number_and_its_end_ends_the_
 }
 
 TEST(forking, a_deadline_that_cancels_the_fiber_does_so_in_the_child) {
+  const test_clock clock;
   struct expired {};
   detail::cancel_record limit([](detail::cancel_record&) { throw expired(); });
-  limit.enter(20ms);
+  limit.enter(1h);
   EXPECT_EQ(in_child([] {
               try {
                 this_fiber::sleep_until(deadline::never());
@@ -154,25 +160,25 @@ TEST(forking, what_fibers_of_the_parent_wait_for_is_not_handed_over_to_them_in_t
     shared.unlock();
     read.unlock_shared();
     units.release();
-    return values.send(7, 1s);
+    return values.send(7, 60s);
   };
   EXPECT_EQ(in_child([&] {
               if (!go_on()) return 1;
               for (int i = 0; i < 2; ++i) {  // the second time as any other
                 int done = 0;
                 spawn([&] {
-                  if (m.try_lock_for(1s)) ++done, m.unlock();
-                  if (shared.try_lock_for(1s)) ++done, shared.unlock();
-                  if (read.try_lock_for(1s)) ++done, read.unlock();
+                  if (m.try_lock_for(60s)) ++done, m.unlock();
+                  if (shared.try_lock_for(60s)) ++done, shared.unlock();
+                  if (read.try_lock_for(60s)) ++done, read.unlock();
                 }).join();
                 if (done != 3) return 2;
               }
-              if (!units.acquire(1s)) return 3;
-              return values.receive(1s) == 7 ? 0 : 4;
+              if (!units.acquire(60s)) return 3;
+              return values.receive(60s) == 7 ? 0 : 4;
             }),
             0);
   EXPECT_TRUE(go_on());
-  for (task<>& t : waiting) EXPECT_TRUE(t.join(10s));
+  for (task<>& t : waiting) EXPECT_TRUE(t.join(60s));
 }
 
 TEST(forking, what_is_waited_for_as_readiness_is_so_in_the_child_too) {
@@ -187,7 +193,7 @@ TEST(forking, what_is_waited_for_as_readiness_is_so_in_the_child_too) {
     EXPECT_EQ(in_child([&] {
                 if (in.ready()) return 1;
                 const fiber writer = spawn(write_one);
-                if (wait(all, deadline(10s)).size() != 1) return 2;
+                if (wait(all, deadline(60s)).size() != 1) return 2;
                 char taken;
                 if (read(ends[0], &taken, 1) != 1) return 3;
                 return in.ready() ? 4 : 0;
@@ -200,16 +206,17 @@ TEST(forking, what_is_waited_for_as_readiness_is_so_in_the_child_too) {
               }),
               0);
     write_one();
-    EXPECT_TRUE(waiting.join(10s));
+    EXPECT_TRUE(waiting.join(60s));
   }
   close(ends[0]);
   close(ends[1]);
 }
 
 TEST(forking, a_child_may_fork_again) {
+  const test_clock clock;
   this_fiber::yield();
   EXPECT_EQ(in_child([] {
-              spawn([] { this_fiber::sleep_for(1ms); }).join();
+              spawn([] { this_fiber::sleep_for(1h); }).join();
               return in_child([] {
                 int n = 0;
                 spawn([&] { n = 5; }).join();

@@ -34,7 +34,7 @@ void answer(stream_socket s) {
   }
 }
 
-std::string asked(const address& at, std::string_view request, deadline by = 10s) {
+std::string asked(const address& at, std::string_view request, deadline by = 60s) {
   stream_socket s = stream_socket::connect(at, by);
   s.write_all(request);
   std::string answered;
@@ -44,7 +44,7 @@ std::string asked(const address& at, std::string_view request, deadline by = 10s
 }
 
 bool is_refused(const address& at) {
-  return failure([&] { stream_socket::connect(at, 10s); }) == std::errc::connection_refused;
+  return failure([&] { stream_socket::connect(at, 60s); }) == std::errc::connection_refused;
 }
 
 // How connections get their fibers: any number, or no more than two at once.
@@ -72,12 +72,12 @@ TEST_P(served, it_starts_and_stops) {
 
 // gevent listens when it starts; here who comes early waits.
 TEST_P(served, before_the_start_connections_wait_and_nobody_answers) {
-  stream_socket early = stream_socket::connect(at, 10s);
+  stream_socket early = stream_socket::connect(at, 60s);
   early.write_all("ping\n");
   char room[8];
   EXPECT_EQ(failure([&] { early.read_some(room, 5ms); }), io_errc::timed_out);
   server.start();
-  EXPECT_EQ(early.read_some(room, 10s), 4U);
+  EXPECT_EQ(early.read_some(room, 60s), 4U);
   expect_service();
 }
 
@@ -116,14 +116,14 @@ TEST_P(served, serving_goes_on_until_the_stop) {
     other.stop();
     EXPECT_FALSE(other.running());
     EXPECT_TRUE(is_refused(there));
-    EXPECT_TRUE(serving.join(10s));
+    EXPECT_TRUE(serving.join(60s));
   }
 }
 
 TEST_P(served, who_serves_can_be_killed_which_stops_it) {
   const fiber serving = spawn([&] { server.serve(); });
   EXPECT_EQ(asked(at, "ping\n"), "pong");
-  EXPECT_TRUE(serving.kill(10s));
+  EXPECT_TRUE(serving.kill(60s));
   EXPECT_FALSE(server.running());
   EXPECT_TRUE(is_refused(at));
 }
@@ -162,8 +162,8 @@ TEST(gevent_server, a_full_pool_answers_nobody_until_a_request_has_ended) {
   char room[5];
   patient.write_all("long\n");
   brief.write_all("short\n");
-  patient.read_exactly(room, 10s);
-  brief.read_exactly(room, 10s);
+  patient.read_exactly(room, 60s);
+  brief.read_exactly(room, 60s);
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(failure([&] { asked(at, "ping\n", 5ms); }), io_errc::timed_out);
   }
@@ -185,7 +185,7 @@ TEST(gevent_server, with_a_limit_of_none_nobody_is_served) {
   stream_server server(anywhere, answer, {.limit = 0});
   server.start();
   EXPECT_EQ(failure([&] { asked(server.local_address(), "ping\n", 5ms); }), io_errc::timed_out);
-  EXPECT_TRUE(server.stop(10s));
+  EXPECT_TRUE(server.stop(60s));
 }
 
 // In gevent's raw form the callback may not block; every handler has a fiber here, so any may.
@@ -208,7 +208,7 @@ TEST(gevent_server, messages_are_answered) {
   datagram_socket s = datagram_socket::connect(server.local_address());
   s.send(std::string_view("Test udp_server"));
   char room[64];
-  const std::size_t n = s.receive(room, 10s).bytes;
+  const std::size_t n = s.receive(room, 60s).bytes;
   EXPECT_EQ(std::string_view(room, n), "Received 15 bytes");
 }
 

@@ -14,13 +14,13 @@
 #include <thread>
 #include <vector>
 
-#include "tests/core/cancelling.hpp"
+#include "tests/io/support.hpp"
 #include "weft/fiber.hpp"
 
 namespace weft {
 namespace {
 
-using namespace std::chrono_literals;
+using namespace test;
 
 std::atomic<int> others_calls{0};
 void others_handler(int) { ++others_calls; }
@@ -29,11 +29,6 @@ struct sigaction disposition_of(int signum) {
   struct sigaction a {};
   EXPECT_EQ(sigaction(signum, nullptr, &a), 0);
   return a;
-}
-
-template <class F>
-void until(F condition) {
-  while (!condition()) this_fiber::sleep_for(1ms);
 }
 
 // Puts back what a test has changed.

@@ -15,6 +15,7 @@
 #include "tests/io/support.hpp"
 #include "weft/fiber.hpp"
 #include "weft/listener.hpp"
+#include "weft/test_clock.hpp"
 
 namespace weft {
 namespace {
@@ -168,10 +169,11 @@ TEST_F(connected, a_line_has_a_limit) {
 }
 
 TEST_F(connected, one_deadline_holds_for_a_whole_write) {
+  const test_clock clock;
   tiny_buffers();
   const std::string much = bytes(1'000'000);
   std::error_code ec;
-  const std::size_t went = a.write_all(much, ec, 5ms);
+  const std::size_t went = a.write_all(much, ec, 5min);
   EXPECT_EQ(ec, io_errc::timed_out);
   EXPECT_GT(went, 0U);
   EXPECT_LT(went, much.size());
@@ -184,29 +186,31 @@ TEST_F(connected, one_deadline_holds_for_a_whole_write) {
   bool done = false;
   const fiber slow = spawn([&done, &in = d] {
     char one[1];
-    while (!done && in.read_some(one) == 1) this_fiber::sleep_for(100us);
+    while (!done && in.read_some(one) == 1) this_fiber::sleep_for(1min);
   });
-  EXPECT_EQ(failure([&much, &out = c] { out.write_all(much, 20ms); }), io_errc::timed_out);
+  EXPECT_EQ(failure([&much, &out = c] { out.write_all(much, 20min); }), io_errc::timed_out);
+  EXPECT_EQ(clock.elapsed(), 25min);
   done = true;
   c.close();
   slow.join();
 }
 
 TEST_F(connected, one_deadline_holds_for_a_whole_read) {
+  const test_clock clock;
   const fiber dripping = spawn([this] {
     std::error_code ec;
     while (!ec) {
       a.write_all("x", ec);
-      this_fiber::sleep_for(200us);
+      this_fiber::sleep_for(1min);
     }
   });
   std::vector<char> room(1'000'000);
   std::error_code ec;
-  const std::size_t came = b.read_exactly(room, ec, 10ms);
+  const std::size_t came = b.read_exactly(room, ec, 10min);
   EXPECT_EQ(ec, io_errc::timed_out);
   EXPECT_LT(came, room.size());
   std::string buffer;
-  EXPECT_EQ(failure([&] { b.read_until(buffer, "\n", 10ms); }), io_errc::timed_out);
+  EXPECT_EQ(failure([&] { b.read_until(buffer, "\n", 10min); }), io_errc::timed_out);
   b.close();
   dripping.join();
 }

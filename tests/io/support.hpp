@@ -30,6 +30,12 @@ testing::AssertionResult within_a_minute(Condition condition) {
   return testing::AssertionFailure() << "not within a minute";
 }
 
+/// For what nothing in the test can go on without.
+template <class Condition>
+void until(Condition condition) {
+  ASSERT_TRUE(within_a_minute(condition));
+}
+
 /// The code that @p call throws; none if it does not.
 template <class Call>
 std::error_code failure(Call call) {

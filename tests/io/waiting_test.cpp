@@ -16,6 +16,7 @@
 #include "weft/listener.hpp"
 #include "weft/pipe.hpp"
 #include "weft/stream_socket.hpp"
+#include "weft/test_clock.hpp"
 
 namespace weft {
 namespace {
@@ -158,12 +159,13 @@ TEST(waiting, a_part_of_a_line_stays_in_its_buffer) {
 }
 
 TEST(waiting, every_call_keeps_its_deadline) {
+  const test_clock clock;
   stuck s;
   for (const auto& [name, call] : s.calls) {
     EXPECT_EQ(failure([&run = call.run] { run(deadline::from_ns(1)); }), io_errc::timed_out) << name;
-    const auto start = std::chrono::steady_clock::now();
-    EXPECT_EQ(failure([&run = call.run] { run(1ms); }), io_errc::timed_out) << name;
-    EXPECT_GE(std::chrono::steady_clock::now() - start, 1ms) << name;
+    const auto start = clock.elapsed();
+    EXPECT_EQ(failure([&run = call.run] { run(1min); }), io_errc::timed_out) << name;
+    EXPECT_EQ(clock.elapsed() - start, 1min) << name;
   }
 }
 
@@ -289,7 +291,7 @@ TEST(waiting, a_fiber_that_never_has_to_wait_can_be_cancelled) {
 // A socket is closed and its number used anew again and again while fibers of another hub read from it: none of them may
 // ever get what belongs to the next one.
 TEST(waiting, no_call_hits_the_file_that_got_the_number_since) {
-  constexpr int rounds = 300;
+  constexpr int rounds = 100;
   std::atomic<stream_socket*> shared{nullptr};
   std::atomic<int> inside{0};
   std::atomic<bool> over{false};
@@ -303,13 +305,14 @@ TEST(waiting, no_call_hits_the_file_that_got_the_number_since) {
       for (int i = 0; i < 4; ++i) {
         readers.push_back(spawn([&] {
           while (!over.load()) {
+            this_fiber::yield();
+            if (shared.load() == nullptr) continue;
             ++inside;
             stream_socket* const s = shared.load();
             char room[8];
             std::error_code ec;
             if (s != nullptr && s->read_some(room, ec, 1ms) > 0) ++stolen;
             --inside;
-            this_fiber::yield();
           }
         }));
       }
@@ -326,7 +329,7 @@ TEST(waiting, no_call_hits_the_file_that_got_the_number_since) {
     far.write_all("mine");
     char room[8];
     if (loud.native_handle() == number) {
-      EXPECT_EQ(loud.read_some(room, 1ms), 4U);
+      EXPECT_EQ(loud.read_some(room, 60s), 4U);
     }
     shared.store(nullptr);
     while (inside.load() != 0) std::this_thread::yield();
