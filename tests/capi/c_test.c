@@ -99,7 +99,8 @@ static void a_cancelled_call_says_so_once(void) {
   struct sleeper s = {.self = nobody, .first = 1, .second = 1};
   void* result = NULL;
   CHECK(weft_spawn(&s.self, sleep_twice, &s, NULL) == 0);
-  CHECK(weft_join(s.self, NULL, weft_after(2 * ms)) == -ETIMEDOUT);
+  do CHECK(weft_join(s.self, NULL, weft_after(ms)) == -ETIMEDOUT);
+  while (s.join_of_itself == 0);
   CHECK(s.join_of_itself == -EDEADLK);
   weft_cancel(s.self);
   CHECK(weft_join(s.self, &result, WEFT_NEVER) == 0);

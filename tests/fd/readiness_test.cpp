@@ -13,6 +13,7 @@
 
 #include "weft/fiber.hpp"
 #include "weft/io.hpp"
+#include "weft/test_clock.hpp"
 #include "weft/wait.hpp"
 #include "weft/waitable.hpp"
 
@@ -35,7 +36,7 @@ class readiness_test : public testing::Test {
     return read(ends[0], &c, 1) == 1;
   }
   // Until each of them waits and no event is at hand.
-  static void let_others_run() { EXPECT_TRUE(this_fiber::idle(0, 10s)); }
+  static void let_others_run() { EXPECT_TRUE(this_fiber::idle(0, 60s)); }
   int ends[2];
 };
 
@@ -58,13 +59,14 @@ TEST_F(readiness_test, says_what_the_kernel_says) {
 }
 
 TEST_F(readiness_test, an_event_ends_the_wait) {
+  const test_clock clock;
   readable in(ends[0]);
   bool came = false;
   const fiber waits = spawn([&] { came = waits_for(in); });
   let_others_run();
   EXPECT_FALSE(came);
   put();
-  EXPECT_TRUE(waits.join(10s));
+  EXPECT_TRUE(waits.join(60s));
   EXPECT_TRUE(came);
   EXPECT_TRUE(waits_for(in, 0s));
   EXPECT_TRUE(get());
@@ -111,7 +113,7 @@ TEST_F(readiness_test, a_full_socket_can_be_written_to_when_there_is_room) {
   char taken[4096];
   while (read(ends[0], taken, sizeof taken) > 0) {
   }
-  EXPECT_TRUE(waits.join(10s));
+  EXPECT_TRUE(waits.join(60s));
   EXPECT_TRUE(came);
 }
 
@@ -123,7 +125,7 @@ TEST_F(readiness_test, several_and_a_plain_waiter_are_all_told) {
   const fiber c = spawn([&] { came += wait_readable(ends[0]) ? 1 : 0; });
   let_others_run();
   put();
-  EXPECT_TRUE(a.join(10s) && b.join(10s) && c.join(10s));
+  EXPECT_TRUE(a.join(60s) && b.join(60s) && c.join(60s));
   EXPECT_EQ(came, 3);
 }
 
@@ -132,13 +134,13 @@ TEST_F(readiness_test, is_ready_when_the_peer_leaves_or_the_descriptor_is_closed
   const fiber waits = spawn([&] { EXPECT_TRUE(waits_for(in)); });
   let_others_run();
   weft::close(ends[1]);
-  EXPECT_TRUE(waits.join(10s));
+  EXPECT_TRUE(waits.join(60s));
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
   readable again(ends[0]);
   const fiber waits_again = spawn([&] { EXPECT_TRUE(waits_for(again)); });
   let_others_run();
   weft::close(ends[0]);
-  EXPECT_TRUE(waits_again.join(10s));
+  EXPECT_TRUE(waits_again.join(60s));
   EXPECT_TRUE(waits_for(again, 0s));
   readable none(-1);
   EXPECT_TRUE(waits_for(none, 0s)) << "the call on it will fail at once";
@@ -149,7 +151,7 @@ TEST_F(readiness_test, a_wait_that_was_given_up_leaves_nothing_behind) {
   EXPECT_FALSE(waits_for(*in, 1ms));
   const fiber waits = spawn([&] { (void)waits_for(*in); });
   let_others_run();
-  EXPECT_TRUE(waits.kill(10s));
+  EXPECT_TRUE(waits.kill(60s));
   in.reset();
   put();
   let_others_run();
@@ -171,7 +173,7 @@ TEST_F(readiness_test, for_fibers_of_other_hubs_and_threads) {
   const fiber a = spawn(take), b = spawn(take);
   for (int i = 1; i <= rounds; ++i) {
     put();
-    while (got < i) this_fiber::sleep_for(20us);
+    while (got < i) this_fiber::yield();
   }
   stop = true;
   a.join();

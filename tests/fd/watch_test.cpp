@@ -209,7 +209,7 @@ TEST_F(watching, hubs_share_a_descriptor) {
       for (const fiber& f : readers) f.join();
       // A hub lives as long as others may have their watchers there.
       ++finished;
-      while (finished.load() < hubs) this_fiber::sleep_for(std::chrono::milliseconds(1));
+      while (finished.load() < hubs) this_fiber::yield();
     });
   }
   for (int i = 0; i < messages; ++i) {
@@ -228,8 +228,7 @@ TEST_F(watching, a_wait_in_the_midst_of_a_close_looks_anew) {
   before_close(pair[0]);
   outcome o = outcome::woken;
   const fiber late = spawn([&] { o = wait_fd(pair[0], direction::read, never); });
-  this_fiber::yield();
-  this_fiber::sleep_for(std::chrono::milliseconds(1));  // the loop has registered it
+  this_fiber::idle();  // the loop has registered it
   ::close(pair[0]);
   const int reused = eventfd(0, EFD_NONBLOCK);
   ASSERT_EQ(reused, pair[0]);

@@ -34,7 +34,7 @@ class hiredis : public testing::Test {
     ASSERT_NE(mkdtemp(folder_), nullptr);
     server_.emplace(std::vector<std::string>{"/usr/bin/redis-server", "--port", "0", "--unixsocket", socket(), "--save",
                                              "", "--dir", folder_, "--logfile", "/dev/null"});
-    const weft::deadline by = 20s;
+    const weft::deadline by = 60s;
     while (connect()->err != 0) {
       ASSERT_LT(weft::deadline(0s).ns(), by.ns());
       usleep(1000);

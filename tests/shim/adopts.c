@@ -133,7 +133,7 @@ int main(void) {
   FACT("called %s", name);
   pthread_t t = start(write_byte, NULL);
   struct epoll_event out;
-  CHECK_EQ(epoll_wait(ep, &out, 1, 10000), 1);
+  CHECK_EQ(epoll_wait(ep, &out, 1, 60000), 1);
   CHECK_EQ(out.data.fd, 77);
   char c;
   CHECK_EQ(read(high, &c, 1), 1);

@@ -92,21 +92,20 @@ __attribute__((unused)) static void settle(void) {
   nanosleep(&t, NULL);
 }
 
-#define AWAIT(condition)                                                                    \
-  ({                                                                                        \
-    long long end_ = now_ms() + 10000;                                                      \
-    int seen_;                                                                              \
-    while (!(seen_ = !!(condition)) && now_ms() < end_) nap();                              \
-    if (!seen_) check_failed(__FILE__, __LINE__, "waited 10 s in vain for %s", #condition); \
-    seen_;                                                                                  \
+#define AWAIT(condition)                                                                        \
+  ({                                                                                            \
+    long long end_ = now_ms() + 60000;                                                          \
+    int seen_;                                                                                  \
+    while (!(seen_ = !!(condition)) && now_ms() < end_) nap();                                  \
+    if (!seen_) check_failed(__FILE__, __LINE__, "waited a minute in vain for %s", #condition); \
+    seen_;                                                                                      \
   })
 
 /* A duration in ms that may be late (the machine is shared) but never early. */
-#define CHECK_TOOK(started_us, at_least_ms)                                               \
-  do {                                                                                    \
-    long long took_ = now_us() - (started_us), least_ = (long long)(at_least_ms)*1000;    \
-    if (took_ < least_ || took_ > least_ + 5000000)                                       \
-      check_failed(__FILE__, __LINE__, "took %lld us, wanted about %lld", took_, least_); \
+#define CHECK_TOOK(started_us, at_least_ms)                                                        \
+  do {                                                                                             \
+    long long took_ = now_us() - (started_us), least_ = (long long)(at_least_ms)*1000;             \
+    if (took_ < least_) check_failed(__FILE__, __LINE__, "took %lld us, not %lld", took_, least_); \
   } while (0)
 
 #define FACT(...)        \
@@ -165,24 +164,22 @@ __attribute__((unused)) static void begin(void) {
   check_beat_thread = start(check_beat, NULL);
 }
 
-/* That others ran while `statement` blocked, if it did (what it waits for may have come before). A machine that is busy with
-   other things may not give them a turn now and then: only if that is the rule the program has failed. */
-static int check_blocked, check_starved;
-#define CHECK_OTHERS_RAN(statement)                           \
+/* That others run while `statement` blocks, which ends by its time alone: it is done again until one has, since a machine that
+   is busy with other things may not give them a turn in so short a time. */
+#define CHECK_OTHERS_RAN(...)                                 \
   do {                                                        \
-    long long since_ = now_ms();                              \
-    long beats_ = LOAD(check_beats);                          \
-    statement;                                                \
-    if (now_ms() - since_ >= 15) {                            \
-      ADD(check_blocked, 1);                                  \
-      if (LOAD(check_beats) == beats_) ADD(check_starved, 1); \
-    }                                                         \
+    long long end_ = now_ms() + 60000;                        \
+    long beats_;                                              \
+    do {                                                      \
+      beats_ = LOAD(check_beats);                             \
+      __VA_ARGS__;                                            \
+    } while (LOAD(check_beats) == beats_ && now_ms() < end_); \
+    CHECK(LOAD(check_beats) != beats_);                       \
   } while (0)
 
 __attribute__((unused)) static int end(void) {
   STORE(check_beat_stop, 1);
   finish(check_beat_thread);
-  CHECK(LOAD(check_starved) * 2 <= LOAD(check_blocked));
   FACT(LOAD(check_failures) ? "failed" : "passed");
   return LOAD(check_failures) ? 1 : 0;
 }

@@ -14,7 +14,7 @@ def main(shim):
     environment = dict(os.environ, LD_PRELOAD=shim, WEFT_HUBS="many", WEFT_PATCH="sockets", WEFT_LOG="/nowhere/log")
     # Neither of the two shells is replaced by what it runs.
     script = "sh -c 'env; :'; :"
-    run = subprocess.run(["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=True)
+    run = subprocess.run(["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, timeout=240, check=True)
     wanted = [r"weft\[\d+\]: cannot open the log /nowhere/log .*", r"weft\[\d+\]: WEFT_HUBS=many: not a number of hubs.*",
               r"weft\[\d+\]: WEFT_PATCH=sockets: no group is called 'sockets'.*"]
     lines = run.stderr.splitlines()

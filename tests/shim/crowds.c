@@ -22,7 +22,7 @@ static void* read_one(void* arg) {
 static void* poll_one(void* arg) {
   struct pollfd p = {fds[0], POLLIN, 0};
   ADD(in, 1);
-  CHECK_EQ(poll(&p, 1, 20000), 1);
+  CHECK_EQ(poll(&p, 1, 60000), 1);
   ADD(woken, 1);
   return arg;
 }
@@ -37,7 +37,7 @@ static int ep;
 static void* epoll_one(void* arg) {
   struct epoll_event e;
   ADD(in, 1);
-  CHECK_EQ(epoll_wait(ep, &e, 1, 20000), 1);
+  CHECK_EQ(epoll_wait(ep, &e, 1, 60000), 1);
   ADD(woken, 1);
   return arg;
 }

@@ -152,9 +152,9 @@ static void conditions(void) {
     pthread_cond_t timed;
     pthread_cond_init(&timed, &attr);
     pthread_mutex_lock(&lock);
-    struct timespec until = in_ms(clocks[c], 20), past = {1, 0};
+    struct timespec until, past = {1, 0};
     long long began = now_us();
-    CHECK_OTHERS_RAN(CHECK_RC(pthread_cond_timedwait(&timed, &lock, &until), ETIMEDOUT));
+    CHECK_OTHERS_RAN(until = in_ms(clocks[c], 20); CHECK_RC(pthread_cond_timedwait(&timed, &lock, &until), ETIMEDOUT));
     CHECK_TOOK(began, 19);
     CHECK_RC(pthread_cond_timedwait(&timed, &lock, &past), ETIMEDOUT);
     until = in_ms(clocks[!c], 5);

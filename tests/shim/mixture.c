@@ -36,7 +36,7 @@ static void pass_through(int in, int out, unsigned* seed) {
   if (write(out, &sent, sizeof sent) != sizeof sent) ADD(wrong, 1);
   if (rand_r(seed) % 2) {
     struct pollfd p = {in, POLLIN, 0};
-    while (poll(&p, 1, 10000) != 1) CHECK_EQ(errno, EINTR);
+    while (poll(&p, 1, 60000) != 1) CHECK_EQ(errno, EINTR);
   }
   ssize_t n;
   while ((n = read(in, &got, sizeof got)) < 0 && errno == EINTR) {

@@ -18,7 +18,7 @@ def no_core():
 def main(weft, *rest):
     program, patterns = rest[:rest.index("--")], rest[rest.index("--") + 1:]
     with tempfile.NamedTemporaryFile("r") as report:
-        run = subprocess.run([weft, "run", "--hubs", "1", f"--report={report.name}", "--", *program], timeout=60,
+        run = subprocess.run([weft, "run", "--hubs", "1", f"--report={report.name}", "--", *program], timeout=240,
                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=no_core)
         text = run.stderr + report.read()
     for pattern in patterns:

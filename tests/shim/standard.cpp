@@ -194,7 +194,7 @@ void conditions() {
   });
   for (int i = 0; i < 1000; i++) {
     std::unique_lock lock(m);
-    CHECK(changed.wait_for(lock, 20s, [&] { return turn % 2 == 0; }));
+    CHECK(changed.wait_for(lock, 60s, [&] { return turn % 2 == 0; }));
     turn++;
     changed.notify_one();
   }

@@ -54,7 +54,7 @@ static void* read_all(void* arg) {
   for (;;) {
     if (rand_r(&seed) % 4 == 0) {
       struct pollfd f = {p->in, POLLIN, 0};
-      int n = poll(&f, 1, 10000);
+      int n = poll(&f, 1, 60000);
       CHECK(n == 1 || (n == -1 && errno == EINTR));
     }
     ssize_t n = read(p->in, buffer, rand_r(&seed) % sizeof buffer + 1);

@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Far more than any step takes, also on a loaded machine under a sanitizer.
-constexpr auto patience = 40s;
+constexpr auto patience = 60s;
 
 class watchdog {
  public:

@@ -15,6 +15,7 @@
 #include "sync/helpers.hpp"
 #include "weft/fiber.hpp"
 #include "weft/select.hpp"
+#include "weft/test_clock.hpp"
 
 using namespace std::chrono_literals;
 
@@ -101,6 +102,7 @@ TEST(broadcast, who_blocks_is_waited_for_and_nobody_is_ahead) {
 }
 
 TEST(broadcast, a_publish_that_times_out_gave_nothing_to_anybody) {
+  const test_clock clock;
   broadcast<int> b(1);
   auto slow = b.subscribe(1), fast = b.subscribe(10);
   EXPECT_TRUE(b.publish(1));

@@ -9,6 +9,7 @@
 
 #include "plain_order.hpp"
 #include "sync/support.hpp"
+#include "weft/test_clock.hpp"
 
 namespace weft {
 namespace {
@@ -52,6 +53,7 @@ TEST(event, wakes_all_in_the_order_of_their_coming) {
 }
 
 TEST(event, who_times_out_returns_false_and_leaves_the_others) {
+  const test_clock clock;
   event e;
   int woken = 0;
   const fiber other = spawn([&] { woken += e.wait() ? 1 : 0; });
@@ -157,7 +159,7 @@ TEST(event, gevent_set_then_clear_wakes_all_who_waited) {
     let_others_run();
     e.set();
     e.clear();
-    for (const fiber& f : fibers) ASSERT_TRUE(f.join(30s));
+    for (const fiber& f : fibers) ASSERT_TRUE(f.join(60s));
     EXPECT_EQ(woken, count);
     EXPECT_FALSE(e.is_set());
   }

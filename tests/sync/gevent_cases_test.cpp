@@ -14,6 +14,7 @@
 #include "weft/future.hpp"
 #include "weft/queue.hpp"
 #include "weft/semaphore.hpp"
+#include "weft/test_clock.hpp"
 #include "weft/wait.hpp"
 
 namespace weft {
@@ -23,17 +24,18 @@ using namespace test;
 
 // Its issue 771: who is woken by a set, and clears, is not told of that same set when it waits anew.
 TEST(gevent_cases, a_wait_behind_a_clear_is_not_ended_by_the_set_before) {
+  const test_clock clock;
   event e;
   std::array<waitable_ref, 1> all{e};
   const fiber waiter = spawn([&] {
     const fiber setter = spawn([&] { e.set(); });
     EXPECT_EQ(wait(all).size(), 1u);
-    EXPECT_TRUE(setter.join(10s));
+    EXPECT_TRUE(setter.join(60s));
     e.clear();
     EXPECT_TRUE(wait(all, 1ms).empty());
     EXPECT_FALSE(e.wait(0s));
   });
-  EXPECT_TRUE(waiter.join(10s));
+  EXPECT_TRUE(waiter.join(60s));
 }
 
 // Events and results that come one by one: all, one, or two of them are waited for.
@@ -59,7 +61,7 @@ TEST(gevent_cases, wait_for_some_of_many) {
     });
     EXPECT_EQ(wait(all, wanted).size(), wanted);
     EXPECT_EQ(sent, wanted) << "and no longer than that";
-    EXPECT_TRUE(sender.join(10s));
+    EXPECT_TRUE(sender.join(60s));
   }
 }
 
@@ -82,7 +84,7 @@ TEST(gevent_cases, a_sender_goes_on_behind_its_receiver) {
   events.emplace_back("sending");
   EXPECT_TRUE(c.send("hello"));
   EXPECT_TRUE(c.send("world"));
-  EXPECT_TRUE(receiver.join(10s));
+  EXPECT_TRUE(receiver.join(60s));
   EXPECT_EQ(events, (std::vector<std::string>{"sending", "hello", "world"}));
 }
 
@@ -99,7 +101,7 @@ TEST(gevent_cases, a_sender_that_waits_is_served_in_turn) {
   events.emplace_back("waiting");
   EXPECT_EQ(c.receive(), 1);
   EXPECT_EQ(c.receive(), 2);
-  EXPECT_TRUE(sender.join(10s));
+  EXPECT_TRUE(sender.join(60s));
   EXPECT_EQ(events, (std::vector<std::string>{"waiting", "sending 1", "sending 2", "sent 2"}));
 }
 
@@ -115,20 +117,21 @@ TEST(gevent_cases, trying_from_a_thread_without_a_hub_serves_who_waits) {
     EXPECT_EQ(full.try_pop(), 1);
     EXPECT_TRUE(empty.try_push(3));
   }).join();
-  EXPECT_TRUE(pusher.join(10s));
-  EXPECT_TRUE(popper.join(10s));
+  EXPECT_TRUE(pusher.join(60s));
+  EXPECT_TRUE(popper.join(60s));
   EXPECT_EQ(got, 3);
   EXPECT_TRUE(full.full() && empty.empty());
 }
 
 TEST(gevent_cases, a_peek_waits_for_the_first_value_and_leaves_it) {
+  const test_clock clock;
   queue<int> q;
   EXPECT_EQ(q.peek(1ms), std::nullopt);
   std::optional<int> seen;
   const fiber peeker = spawn([&] { seen = q.peek(); });
   let_others_run();
   EXPECT_TRUE(q.push(1));
-  EXPECT_TRUE(peeker.join(10s));
+  EXPECT_TRUE(peeker.join(60s));
   EXPECT_EQ(seen, 1);
   EXPECT_EQ(q.peek(), 1);
   EXPECT_EQ(q.size(), 1u);

@@ -9,6 +9,7 @@
 
 #include "sync/support.hpp"
 #include "weft/event.hpp"
+#include "weft/test_clock.hpp"
 
 namespace weft {
 namespace {
@@ -21,6 +22,7 @@ static_assert(!std::is_copy_constructible_v<mutex> && !std::is_move_constructibl
 static_assert(sizeof(mutex) == 32);
 
 TEST(mutex, the_guards_of_the_standard_library_work_on_it) {
+  const test_clock clock;
   mutex a, b;
   {
     const std::lock_guard guard(a);
@@ -100,6 +102,7 @@ TEST(mutex, a_passed_deadline_means_try) {
 }
 
 TEST(mutex, who_times_out_leaves_the_others_in_order) {
+  const test_clock clock;
   mutex m;
   std::string order;
   m.lock();

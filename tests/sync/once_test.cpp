@@ -7,6 +7,7 @@
 
 #include "sync/support.hpp"
 #include "weft/event.hpp"
+#include "weft/test_clock.hpp"
 
 namespace weft {
 namespace {
@@ -89,6 +90,7 @@ TEST(once, cancelling_who_calls_leaves_it_to_the_next_and_who_waits_just_goes) {
 }
 
 TEST(once, a_deadline_ends_the_wait_for_another) {
+  const test_clock clock;
   once_flag flag;
   mutex gate;
   gate.lock();

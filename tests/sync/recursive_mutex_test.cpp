@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "sync/support.hpp"
+#include "weft/test_clock.hpp"
 
 namespace weft {
 namespace {
@@ -40,6 +41,7 @@ TEST(recursive_mutex, the_last_unlock_frees_it) {
 }
 
 TEST(recursive_mutex, the_guards_of_the_standard_library_work_on_it) {
+  const test_clock clock;
   recursive_mutex m;
   const std::lock_guard outer(m);
   const std::unique_lock inner(m, 1ms);
@@ -82,6 +84,7 @@ TEST(recursive_mutex, a_cancelled_lock_has_not_locked) {
 }
 
 TEST(recursive_mutex, who_times_out_has_not_locked) {
+  const test_clock clock;
   recursive_mutex m;
   m.lock();
   spawn([&] {

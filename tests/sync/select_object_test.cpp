@@ -24,6 +24,7 @@
 #include "weft/readiness.hpp"
 #include "weft/select.hpp"
 #include "weft/semaphore.hpp"
+#include "weft/test_clock.hpp"
 
 namespace weft {
 namespace {
@@ -73,6 +74,7 @@ struct everything {
 };
 
 TEST(select_object, everything_in_one_wait) {
+  const test_clock clock;
   using act = void (*)(everything&);
   const std::array<std::pair<act, const char*>, 8> acts{{
       {[](everything& a) { EXPECT_TRUE(a.c.try_send(1)); }, "c1"},
@@ -93,7 +95,7 @@ TEST(select_object, everything_in_one_wait) {
     let_others_run();
     EXPECT_EQ(which, std::nullopt);
     acts[i].first(all);
-    EXPECT_TRUE(waits.join(10s));
+    EXPECT_TRUE(waits.join(60s));
     EXPECT_EQ(which, i);
     EXPECT_EQ(all.log, acts[i].second);
     EXPECT_EQ(all.units.available() + static_cast<std::ptrdiff_t>(all.q.size()), 0);
@@ -118,7 +120,7 @@ TEST(select_object, does_one_and_no_other) {
   all.units.release();
   EXPECT_TRUE(all.c.try_send(1)) << "its claim is open until it runs";
   all.e.set();
-  EXPECT_TRUE(waits.join(10s));
+  EXPECT_TRUE(waits.join(60s));
   EXPECT_EQ(which, 0u) << "what changed hands counts";
   EXPECT_EQ(all.log, "c1");
   EXPECT_EQ(all.q.size(), 1u);
@@ -141,7 +143,7 @@ TEST(select_object, who_is_told_and_loses_waits_on) {
   let_others_run();
   EXPECT_EQ(which, std::nullopt);
   EXPECT_TRUE(q.try_push(2));
-  EXPECT_TRUE(waits.join(10s));
+  EXPECT_TRUE(waits.join(60s));
   EXPECT_EQ(which, 1u);
 }
 
@@ -156,7 +158,7 @@ TEST(select_object, a_queue_that_is_shut_down_is_ready) {
   });
   let_others_run();
   q.shutdown();
-  EXPECT_TRUE(waits.join(10s));
+  EXPECT_TRUE(waits.join(60s));
   EXPECT_EQ(got, (std::vector<std::optional<int>>{1, std::nullopt}));
 }
 
@@ -215,20 +217,21 @@ TEST(select_object, is_fair) {
 
 // A fiber that sends to a channel and watches it: its own place in the queue makes the channel ready for others alone.
 TEST(select_object, its_own_send_is_no_news_to_it) {
+  const test_clock clock;
   channel<int> c(0);
   EXPECT_EQ(select(on_send(c, 1, nothing), on(c, nothing), 1ms), std::nullopt);
   std::optional<std::size_t> which, other;
-  const fiber sends = spawn([&] { which = select(on_send(c, 1, nothing), on(c, nothing), 10s); });
+  const fiber sends = spawn([&] { which = select(on_send(c, 1, nothing), on(c, nothing), 60s); });
   let_others_run();
   EXPECT_EQ(which, std::nullopt);
-  EXPECT_EQ(select(on_send(c, 2, nothing), on(c, nothing), 10s), 1u) << "ready by the other's send";
+  EXPECT_EQ(select(on_send(c, 2, nothing), on(c, nothing), 60s), 1u) << "ready by the other's send";
   EXPECT_EQ(c.try_receive(), 1);
-  EXPECT_TRUE(sends.join(10s));
+  EXPECT_TRUE(sends.join(60s));
   EXPECT_EQ(which, 0u);
-  const fiber watches = spawn([&] { other = select(on_send(c, 3, nothing), on(c, nothing), 10s); });
+  const fiber watches = spawn([&] { other = select(on_send(c, 3, nothing), on(c, nothing), 60s); });
   let_others_run();
-  const fiber plain = spawn([&] { EXPECT_FALSE(c.send(4, 10s)); });
-  EXPECT_TRUE(watches.join(10s));
+  const fiber plain = spawn([&] { EXPECT_FALSE(c.send(4, 60s)); });
+  EXPECT_TRUE(watches.join(60s));
   EXPECT_EQ(other, 1u) << "ready by a plain sender";
   c.close();
   plain.join();
@@ -247,7 +250,7 @@ TEST(select_object, what_happens_while_it_takes_its_places_counts) {
     std::thread([&told] { static_cast<setter&>(told).sets->set(); }).join();
   };
   c.add_waiter(s);
-  EXPECT_EQ(select(on_send(c, 1, nothing), on(c, nothing), on(e, nothing), 10s), 2u);
+  EXPECT_EQ(select(on_send(c, 1, nothing), on(c, nothing), on(e, nothing), 60s), 2u);
   c.remove_waiter(s);
 }
 

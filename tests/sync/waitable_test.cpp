@@ -44,7 +44,7 @@ void becomes_ready(W& object, F make_ready) {
   let_others_run();
   EXPECT_EQ(found, 9u);
   make_ready();
-  EXPECT_TRUE(waits.join(10s));
+  EXPECT_TRUE(waits.join(60s));
   EXPECT_EQ(found, 1u);
   EXPECT_TRUE(object.ready()) << "who waits takes nothing";
   EXPECT_EQ(wait(all, 0s).size(), 1u) << "ready from the start";
@@ -57,7 +57,7 @@ void is_left_alone(W& object) {
   EXPECT_EQ(wait(all, 1ms).size(), 0u);
   const fiber waits = spawn([&] { (void)wait(all); });
   let_others_run();
-  EXPECT_TRUE(waits.kill(10s));
+  EXPECT_TRUE(waits.kill(60s));
 }
 
 TEST(waitable, event) {
@@ -76,7 +76,7 @@ TEST(waitable, event_that_was_up_for_a_moment_only) {
   let_others_run();
   EXPECT_FALSE(waits.ready());
   e.set();
-  EXPECT_TRUE(waits.join(10s));
+  EXPECT_TRUE(waits.join(60s));
 }
 
 TEST(waitable, latch) {
@@ -128,15 +128,15 @@ TEST(waitable, semaphore_serves_first_who_waits_for_a_unit) {
   const fiber takes = spawn([&] { s.acquire(); });
   let_others_run();
   s.release();
-  EXPECT_TRUE(takes.join(10s));
+  EXPECT_TRUE(takes.join(60s));
   let_others_run();
   EXPECT_FALSE(watches.ready());
   EXPECT_EQ(s.available(), 0);
   const fiber takes_too = spawn([&] { s.acquire(); });
   let_others_run();
   s.release(2);  // one for each
-  EXPECT_TRUE(watches.join(10s));
-  EXPECT_TRUE(takes_too.join(10s));
+  EXPECT_TRUE(watches.join(60s));
+  EXPECT_TRUE(takes_too.join(60s));
   EXPECT_EQ(s.available(), 1);
 }
 
@@ -150,7 +150,7 @@ TEST(waitable, semaphore_keeps_its_bound_while_it_is_watched) {
   EXPECT_EQ(s.available(), 0);
   s.release();
   EXPECT_EQ(failure_of([&] { s.release(); }), std::errc::value_too_large);
-  EXPECT_TRUE(watches.join(10s));
+  EXPECT_TRUE(watches.join(60s));
 }
 
 TEST(waitable, channel) {
@@ -214,7 +214,7 @@ TEST(waitable, several_of_different_kinds_in_the_order_of_becoming_ready) {
   p.set_value(1);
   e.set();
   EXPECT_TRUE(c.try_send(1));
-  EXPECT_TRUE(waits.join(10s));
+  EXPECT_TRUE(waits.join(60s));
   EXPECT_EQ(order, (std::vector<std::size_t>{3, 2, 4, 0, 1}));
 }
 

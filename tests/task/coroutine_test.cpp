@@ -12,6 +12,7 @@
 
 #include "tests/core/cancelling.hpp"
 #include "weft/fiber.hpp"
+#include "weft/test_clock.hpp"
 
 using namespace std::chrono_literals;
 
@@ -45,6 +46,7 @@ struct event {
 };
 
 TEST(coroutine, awaits_a_future_that_is_ready_or_not) {
+  const test_clock clock;
   EXPECT_EQ(twice(make_ready_future(4)).get(), 8);
   promise<int> p;
   future<int> f = twice(p.get_future());
@@ -54,6 +56,7 @@ TEST(coroutine, awaits_a_future_that_is_ready_or_not) {
 }
 
 TEST(coroutine, awaits_several) {
+  const test_clock clock;
   promise<std::string> a, b;
   future<std::string> f = joined(a.get_future(), b.get_future());
   b.set_value("b");
@@ -70,6 +73,7 @@ TEST(coroutine, failures_pass_through) {
 }
 
 TEST(coroutine, goes_on_in_a_fiber_so_it_may_block) {
+  const test_clock clock;
   promise<int> p;
   auto body = [](future<int> f) -> future<std::uint64_t> {
     co_await std::move(f);
@@ -115,16 +119,18 @@ TEST(await, is_resumed_from_another_thread) {
 }
 
 TEST(await, ends_at_a_deadline_and_by_a_cancellation) {
+  const test_clock clock;
   event e;
   EXPECT_EQ(await(e, 1ms), std::nullopt);
   e.waiting.resume();
   EXPECT_TRUE(cancels([&] { await(e); }));
   e.waiting.resume();
-  EXPECT_EQ(await(make_ready_future(1), 30s), 1);
-  EXPECT_TRUE(await(std::suspend_never(), 30s));
+  EXPECT_EQ(await(make_ready_future(1), 60s), 1);
+  EXPECT_TRUE(await(std::suspend_never(), 60s));
 }
 
 TEST(await, what_was_moved_in_lives_until_it_is_finished) {
+  const test_clock clock;
   struct holder {
     event* e;
     std::shared_ptr<int> held;

@@ -14,6 +14,7 @@
 #include "weft/fiber.hpp"
 #include "weft/future.hpp"
 #include "weft/queue.hpp"
+#include "weft/test_clock.hpp"
 #include "weft/timeout.hpp"
 #include "weft/wait.hpp"
 
@@ -173,10 +174,11 @@ TEST(gevent_greenlet, kill_of_one_that_kills_its_killer) {
     }
   });
   first = spawn([&] { second.kill(); });
-  EXPECT_TRUE(join_all({first, second}, 10s));
+  EXPECT_TRUE(join_all({first, second}, 60s));
 }
 
 TEST(gevent_greenlet, join_leaves_only_by_its_own_timeout) {
+  const test_clock clock;
   const task<> sleeps = spawn([] { this_fiber::sleep_for(1h); });
   EXPECT_FALSE(sleeps.join(1ms));
   EXPECT_FALSE(sleeps.ready());

@@ -52,6 +52,7 @@ TEST(group, a_member_gives_its_result) {
 }
 
 TEST(group, join_ends_at_its_deadline_and_by_a_cancellation) {
+  const test_clock clock;
   group g;
   g.spawn(sleep_long);
   EXPECT_FALSE(g.join(1ms));
@@ -116,6 +117,7 @@ TEST(group, kill_meets_those_that_come_meanwhile_and_each_once) {
 }
 
 TEST(group, kill_gives_up_on_one_that_goes_on) {
+  const test_clock clock;
   group g;
   event leave;
   g.spawn([&] {
@@ -163,6 +165,7 @@ TEST(group, add_discard_and_contains) {
 }
 
 TEST(group, the_failure_of_a_member_is_rethrown_where_that_is_asked_for) {
+  const test_clock clock;
   group g;
   g.spawn([] {});
   const auto failing = g.spawn([] { throw std::domain_error("x"); });
@@ -264,7 +267,7 @@ TEST(group, a_plain_thread_joins) {
     g.join();
     joined = true;
   });
-  this_fiber::sleep_for(1ms);
+  this_fiber::idle();
   leave.set();
   while (!joined) this_fiber::yield();
   plain.join();

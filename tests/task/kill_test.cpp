@@ -13,6 +13,7 @@
 #include "weft/cancel_on_stop.hpp"
 #include "weft/cancelled.hpp"
 #include "weft/fiber.hpp"
+#include "weft/test_clock.hpp"
 #include "weft/wait.hpp"
 
 using namespace std::chrono_literals;
@@ -88,6 +89,7 @@ TEST(kill, without_waiting_and_the_first_of_several_counts) {
 }
 
 TEST(kill, a_fiber_may_catch_it_and_go_on_and_be_killed_again) {
+  const test_clock clock;
   int caught = 0;
   const task<int> t = spawn([&] {
     for (;;) {
@@ -118,6 +120,7 @@ TEST(kill, oneself_throws_at_once) {
 }
 
 TEST(kill, waits_behind_a_shield) {
+  const test_clock clock;
   turnstile gate;
   bool whole = false;
   const task<> t = spawn([&] {

@@ -285,7 +285,7 @@ TEST(stream_fibers, stages_that_drop_all_values_can_be_cancelled_and_are_late_in
     EXPECT_FALSE(run.ended()) << &make - all;
     const fiber consumer = spawn([&] { (void)make(endless).count(); });
     settle();
-    EXPECT_TRUE(consumer.kill(10s)) << &make - all;
+    EXPECT_TRUE(consumer.kill(60s)) << &make - all;
   }
 }
 
@@ -404,7 +404,7 @@ TEST(stream_fibers, every_stage_can_be_cancelled) {
       finished = true;
     });
     settle();
-    EXPECT_TRUE(consumer.kill(10s)) << &make - all;
+    EXPECT_TRUE(consumer.kill(60s)) << &make - all;
     EXPECT_FALSE(finished) << &make - all;
     EXPECT_FALSE(quiet.try_send(1)) << &make - all;
   }
@@ -419,7 +419,7 @@ TEST(stream_fibers, a_run_can_be_handed_to_another_thread) {
     while (const auto value = run.next()) sum += *value;
     done = true;
   });
-  while (!done) this_fiber::sleep_for(50us);
+  while (!done) this_fiber::yield();
   other.join();
   EXPECT_EQ(sum, 200 * 201 / 2);
 }

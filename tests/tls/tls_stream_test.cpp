@@ -29,7 +29,7 @@ struct tls_line : tls_test {
   static void begin(tls_stream& at, int (*what)(SSL*)) {
     ASSERT_EQ(what(at.native_handle()), 1);
     std::error_code ec;
-    at.write_some("!", ec, 10s);
+    at.write_some("!", ec, 60s);
     ASSERT_FALSE(ec) << ec.message();
   }
   tls_stream c, s;
