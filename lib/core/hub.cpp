@@ -24,6 +24,7 @@ bool hub::prepare(unsigned number) noexcept {
   loop_fiber.light = false;
   loop_fiber.hooked = 1;
   loop_fiber.run = [](fiber& f) noexcept { f.home->run_loop(); };
+  exceptions = context::exception_place::of_this_thread();  // until its own thread is known
   take_seed();
   return events.create();
 }
@@ -100,7 +101,7 @@ void hub::run_loop() noexcept {
     // A message posted before the store above was seen was posted without a kick.
     if (inbox.load(std::memory_order_seq_cst) == nullptr && ready_head == nullptr) look(deadlines.next());
     sleeping.store(false, std::memory_order_relaxed);
-    if (inbox.load(std::memory_order_relaxed) != nullptr && base::monotonic_ns() - now < worth_spinning) {
+    if (inbox.load(std::memory_order_relaxed) != nullptr && looked_at_ - now < worth_spinning) {
       spins_left_ = spins_granted;
     }
     if (watch != nullptr) watch->after_poll(*this, false);

@@ -7,7 +7,7 @@
 #include "core/thread_park.hpp"
 #include "weft/detail/spin.hpp"
 
-__thread unsigned weft_locks_held = 0;
+__attribute__((tls_model("initial-exec"))) __thread unsigned weft_locks_held = 0;
 
 namespace weft {
 

@@ -13,7 +13,8 @@
 #include "core/thread_park.hpp"
 #include "weft/this_fiber.hpp"
 
-__thread weft::core::hub* weft_this_hub = nullptr;
+// The attribute again: without it this file would ask for the address by a call.
+__attribute__((tls_model("initial-exec"))) __thread weft::core::hub* weft_this_hub = nullptr;
 
 namespace weft::core {
 
@@ -21,12 +22,14 @@ namespace {
 
 using boost::context::detail::make_fcontext;
 
-// On the new context, before anything else: completes the switch that brought us here.
-void arrive(context::transfer from, fiber& here) noexcept {
+// On the new context, before anything else: completes the switch that brought us here. @return the hub of both
+__attribute__((always_inline)) inline hub& arrive(context::transfer from) noexcept {
   auto& left = *static_cast<fiber*>(from.data);
+  hub& h = *left.home;
   left.sp = from.fctx;
-  here.sanitizer.arrive_from(left.sanitizer);
-  if (__builtin_expect(left.state == fiber_state::done, 0)) left.end(left, *left.home);
+  h.current->sanitizer.arrive_from(left.sanitizer);
+  if (__builtin_expect(left.state == fiber_state::done, 0)) left.end(left, h);
+  return h;
 }
 
 // Takes the next fiber for the running one to switch to.
@@ -57,49 +60,47 @@ bool give_stack(hub& h, fiber& f) noexcept {
 }
 
 // What light fibers share they take along: each finds errno as it left it, and no exceptions of others. Who leaves some there
-// has taken them away (`switch_catching`), so that nearly all need but a look.
-__attribute__((always_inline)) inline void switch_clean(hub& h, fiber& from, fiber& to,
-                                                        const context::exception_place& place) noexcept {
+// has taken them away (`switch_with_care`), so that nearly all need but a look.
+//
+// @return @p h. Who goes on with it, and with its `current`, needs nothing of before the switch: no register has to be kept.
+__attribute__((always_inline)) inline hub& switch_clean(hub& h, fiber& from, fiber& to) noexcept {
   WEFT_ASSERT(&from != &to);
-  if (__builtin_expect(to.state == fiber_state::unstarted, 0)) {
-    // A spawn that cannot have a stack cannot be reported any more: spawn returned long ago.
-    WEFT_REQUIRE(give_stack(h, to));
-  }
   to.state = fiber_state::running;
   h.current = &to;
   ++h.switches;
-  // In this frame, not in the fiber: what a fiber needs first when it goes on must not hang on a chain of loads.
-  int* const error = __builtin_expect(from.light, 1) ? place.error : nullptr;
-  const int kept = error != nullptr ? *error : 0;
+  // In this frame, not in the fiber: what a fiber needs first when it goes on must not hang on a chain of loads. A thread
+  // fiber does it for nothing: that is cheaper than to ask.
+  const int kept = *h.exceptions.error;
   from.sanitizer.leave_to(to.sanitizer, from.state == fiber_state::done);
   // Nothing thread-local may be touched from here to the jump.
-  if (to.tp != from.tp) context::set_thread_pointer(to.tp);
-  arrive(context::jump(to.sp, &from), from);
-  if (__builtin_expect(error != nullptr, 1)) *error = kept;
+  if (__builtin_expect(to.tp != from.tp, 0)) context::set_thread_pointer(to.tp);
+  hub& here = arrive(context::jump(to.sp, &from));
+  *here.exceptions.error = kept;
+  return here;
 }
 
-__attribute__((noinline)) void switch_catching(hub& h, fiber& from, fiber& to) noexcept {
-  const context::exception_place place = h.exceptions;
-  const context::exception_place::globals kept = std::exchange(*place.exceptions, {});
-  switch_clean(h, from, to, place);
-  *place.exceptions = kept;
+// To one that has not begun, or from one that has caught an exception and has yet to leave the handler.
+__attribute__((noinline)) hub& switch_with_care(hub& h, fiber& from, fiber& to) noexcept {
+  // A spawn that cannot have a stack cannot be reported any more: spawn returned long ago.
+  WEFT_REQUIRE(to.state != fiber_state::unstarted || give_stack(h, to));
+  if (!from.light || h.exceptions.clean()) return switch_clean(h, from, to);
+  const context::exception_place::globals kept = std::exchange(*h.exceptions.exceptions, {});
+  hub& here = switch_clean(h, from, to);
+  *here.exceptions.exceptions = kept;
+  return here;
 }
 
-__attribute__((always_inline)) inline void switch_between(hub& h, fiber& from, fiber& to) noexcept {
-  const context::exception_place place = h.exceptions;
-  if (__builtin_expect(from.light && !place.clean(), 0)) {
-    switch_catching(h, from, to);
-  } else {
-    switch_clean(h, from, to, place);
+__attribute__((always_inline)) inline hub& switch_between(hub& h, fiber& from, fiber& to) noexcept {
+  const context::exception_place::globals& shared = *h.exceptions.exceptions;
+  const bool caught = (reinterpret_cast<std::uintptr_t>(shared.caught) | shared.uncaught) != 0;  // one branch
+  if (__builtin_expect(to.state == fiber_state::unstarted || caught, 0)) {
+    return switch_with_care(h, from, to);
   }
+  return switch_clean(h, from, to);
 }
 
 [[noreturn]] void light_main(context::transfer from) noexcept {
-  {
-    auto& left = *static_cast<fiber*>(from.data);
-    hub& h = *left.home;
-    arrive(from, *h.current);
-  }
+  arrive(from);
   for (;;) {
     hub& h = *weft_this_hub;
     fiber& f = *h.current;
@@ -128,8 +129,7 @@ __attribute__((always_inline)) inline void switch_between(hub& h, fiber& from, f
 }
 
 [[noreturn]] void thread_main(context::transfer from) noexcept {
-  fiber& f = *static_cast<fiber*>(from.data)->home->current;
-  arrive(from, f);
+  fiber& f = *arrive(from).current;
   f.run(f);
   __builtin_unreachable();
 }
@@ -199,14 +199,16 @@ void run_mail(message& m, hub& h) noexcept {
 
 namespace {
 
-__attribute__((always_inline)) inline void yield_on(hub& h) noexcept {
+// For once by way of the loop, which looks at I/O.
+__attribute__((noinline)) hub& yield_to_loop(hub& h) noexcept {
+  h.push_ready(*h.current);
+  return switch_between(h, *h.current, h.loop_fiber);
+}
+
+__attribute__((always_inline)) inline hub& yield_to_next(hub& h) noexcept {
   fiber& f = *h.current;
-  if (__builtin_expect(--h.quantum <= 0, 0) && h.time_to_look()) {
-    h.push_ready(f);
-    return switch_to(h, h.loop_fiber);
-  }
   fiber* const next = h.ready_head;
-  if (next == nullptr) return;
+  if (next == nullptr) return h;
   // A push and a pop in one: no word is loaded right after it was stored.
   f.state = fiber_state::ready;
   f.next = nullptr;
@@ -217,7 +219,16 @@ __attribute__((always_inline)) inline void yield_on(hub& h) noexcept {
     h.ready_tail->next = &f;
   }
   h.ready_tail = &f;
-  switch_between(h, f, *next);
+  return switch_between(h, f, *next);
+}
+
+__attribute__((noinline)) hub& yield_after_quantum(hub& h) noexcept {
+  return h.time_to_look() ? yield_to_loop(h) : yield_to_next(h);
+}
+
+// @return @p h, as `switch_clean`
+__attribute__((always_inline)) inline hub& yield_on(hub& h) noexcept {
+  return __builtin_expect(--h.quantum <= 0, 0) ? yield_after_quantum(h) : yield_to_next(h);
 }
 
 }  // namespace
@@ -446,9 +457,9 @@ namespace weft::this_fiber {
 void yield() {
   core::hub* const mine = weft_this_hub;
   if (mine == nullptr) return;
-  core::fiber& f = *mine->current;
-  core::yield_on(*mine);
-  if (__builtin_expect((f.cancels & core::cancel_noted) != 0, 0)) core::throw_if_cancelled(*mine, f);
+  core::hub& h = core::yield_on(*mine);
+  core::fiber& f = *h.current;
+  if (__builtin_expect((f.cancels & core::cancel_noted) != 0, 0)) core::throw_if_cancelled(h, f);
 }
 
 }  // namespace weft::this_fiber

@@ -69,6 +69,8 @@ struct libev_kernel {
   static bool keeps(int fd) noexcept {
     return event_loop::current != nullptr && event_loop::current->epoll_fd_.load(std::memory_order_relaxed) == fd;
   }
+  /// A wake is an event, not a state that somebody has to end by a read: that is a system call less on the way of each.
+  static bool is_wake(int fd) noexcept { return event_loop::current != nullptr && event_loop::current->wake_fd_ == fd; }
   /// The point the present run waits for; @p timeout_ms, libev's, counts where a timer of its own is nearer.
   static std::int64_t until(int timeout_ms) noexcept {
     constexpr int longest_ms = 59'743;  // libev's MAX_BLOCKTIME, when it has no timer
@@ -97,6 +99,7 @@ int libev_epoll_create1(int flags) { return loop::libev_kernel::create_epoll(fla
 /// its user and aborts; it is none. EPERM stands for files that are always ready: who waits tries, and the kernel tells.
 int libev_epoll_ctl(int epoll, int operation, int fd, epoll_event* event) __asm__("__wrap_epoll_ctl");
 int libev_epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
+  if (operation != EPOLL_CTL_DEL && loop::libev_kernel::is_wake(fd)) event->events |= EPOLLET;
   const long result = raw_syscall(SYS_epoll_ctl, epoll, operation, fd, event);
   const bool gone = result == -EBADF || result == -ELOOP || result == -EINVAL;
   return loop::with_errno(gone ? -EPERM : result);

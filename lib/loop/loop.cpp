@@ -29,10 +29,8 @@ void* allocate(void* block, long bytes) noexcept { return base::reallocate(block
 
 void system_error(const char* what) noexcept { base::check_failed("libev", 0, what); }
 
-void drain(io& w) noexcept {
-  std::uint64_t count;
-  base::raw_syscall(SYS_read, w.fd(), &count, sizeof count);
-}
+// Nobody reads it: `libev_kernel` has each wake reported once.
+void awake(io&) noexcept {}
 
 }  // namespace
 
@@ -84,7 +82,7 @@ bool event_loop::create() noexcept {
     destroy();
     return false;
   }
-  wake_io_.set(wake_fd_, direction::read, drain);
+  wake_io_.set(wake_fd_, direction::read, awake);
   wake_io_.start(loop_);
   return true;
 }

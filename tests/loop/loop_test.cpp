@@ -50,6 +50,20 @@ TEST_F(loop, a_wake_from_another_thread_ends_a_wait) {
   other.join();
 }
 
+TEST_F(loop, a_wake_ends_one_wait_alone) {
+  for (int i = 0; i < 3; ++i) {
+    events_.wake();
+    events_.wake();
+    events_.run(true, never);
+    const std::int64_t until = base::monotonic_ns() + 1'000'000;
+    int runs = 0;
+    while (base::monotonic_ns() < until) {
+      events_.run(true, until);
+      ASSERT_LT(++runs, 10);
+    }
+  }
+}
+
 TEST_F(loop, a_watcher_stays_armed_until_it_is_stopped) {
   int ends[2];
   ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
