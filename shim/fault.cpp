@@ -5,6 +5,7 @@
 
 #include "base/memory.hpp"
 #include "base/message.hpp"
+#include "core/overflow.hpp"
 #include "core/runtime.hpp"
 #include "shim/arch/x86_64/signal_frame.hpp"
 #include "shim/memory.hpp"
@@ -13,6 +14,7 @@
 #include "shim/signal_queue.hpp"
 #include "shim/signal_run.hpp"
 #include "shim/signals.hpp"
+#include "shim/start.hpp"
 #include "shim/thread.hpp"
 #include "shim/user_memory.hpp"
 
@@ -23,10 +25,9 @@ namespace {
 constexpr std::size_t fault_stack_size = 64 * 1024;
 constinit void* fault_stacks[core::max_hubs];
 
-// A push or a call that goes past the end of a stack, or the probe of a big frame.
-bool is_overflow(std::uint64_t address, std::uint64_t sp) noexcept {
-  constexpr std::uint64_t reach = 64 * 1024;
-  return address + reach > sp && address < sp + reach;
+core::fault_place place_of(const siginfo_t& info, const ucontext_t& at) noexcept {
+  return {reinterpret_cast<std::uint64_t>(info.si_addr), ip_of(at), sp_of(at),
+          static_cast<std::uint64_t>(at.uc_mcontext.gregs[REG_RBP])};
 }
 
 // Whether the page of @p address cannot be touched while the one above it is stack.
@@ -38,63 +39,43 @@ bool ends_stack(const thread& t, std::uint64_t address) noexcept {
          weft_user_copy(&byte, reinterpret_cast<void*>(page + 4096), 1);
 }
 
-// Frames by their saved rbp, as far as they can be read and lead upward.
-void report_frames(const ucontext_t& at) noexcept {
-  struct {
-    std::uint64_t next, ret;
-  } link;
-  auto bp = static_cast<std::uint64_t>(at.uc_mcontext.gregs[REG_RBP]);
-  base::message m;
-  m << "at " << base::hex{ip_of(at)};
-  for (int depth = 0; depth < 12 && weft_user_copy(&link, reinterpret_cast<void*>(bp), sizeof link); ++depth) {
-    if (link.ret == 0) break;
-    m << " < " << base::hex{link.ret};
-    if (link.next <= bp) break;
-    bp = link.next;
-  }
-  base::say(m);
+bool read_link(core::frame_link& to, std::uint64_t from, const void*) noexcept {
+  return weft_user_copy(&to, reinterpret_cast<void*>(from), sizeof to);
 }
 
-// What the stack of @p t has room for, when @p address is the first below it.
+// What the stack of @p t has had room for, when @p address is the first below it.
 std::uint64_t stack_size(const thread& t, std::uint64_t address) noexcept {
-  if (t.is_main) {
-    rlimit limit{};
-    base::raw_syscall(SYS_prlimit64, 0, RLIMIT_STACK, nullptr, &limit);
-    return limit.rlim_cur;
-  }
   std::uint64_t bottom, size;
   const std::uint64_t first = (address & ~std::uint64_t{4095}) + 4096;
+  if (t.is_main) return main_stack_top() - first;
   return (find_thread_stack(t.start_sp - 1, bottom, size) ? bottom + size : t.start_sp) - first;
 }
 
-void report_overflow(const thread& t, const siginfo_t& info, const ucontext_t& at) noexcept {
-  const auto address = reinterpret_cast<std::uint64_t>(info.si_addr);
-  if (!is_overflow(address, sp_of(at)) || !ends_stack(t, address)) return;
+// Whether the limit would let main's stack, of @p size, grow on. The kernel keeps some pages free below it (stack_guard_gap).
+bool may_grow_beyond(std::uint64_t size) noexcept {
+  constexpr std::uint64_t gap = 1024 * 1024;
+  rlimit limit{};
+  base::raw_syscall(SYS_prlimit64, 0, RLIMIT_STACK, nullptr, &limit);
+  return limit.rlim_cur > size + gap;
+}
+
+void report_overflow(const thread& t, const core::fault_place& at) noexcept {
+  const std::uint64_t address = at.address;
+  if (!core::touches_stack_end(at) || !ends_stack(t, address)) return;
+  const std::uint64_t size = stack_size(t, address);
   base::message m;
-  m << "stack overflow in thread " << t.tid << " \"" << static_cast<const char*>(t.name) << "\": its "
-    << stack_size(t, address) / 1024 << " KiB are used up. ";
-  if (t.is_main) {
+  m << "stack overflow in thread " << t.tid << " \"" << static_cast<const char*>(t.name) << "\": its " << size / 1024
+    << " KiB are used up. ";
+  if (t.is_main && may_grow_beyond(size)) {
+    m << "Another mapping is in the way of more (ulimit -s allows it): recurse in a thread with a stack of its own";
+  } else if (t.is_main) {
     m << "Raise ulimit -s";
   } else {
     m << "Give it more (pthread_attr_setstacksize; for threads that ask for no size, --stack-size or ulimit -s)";
   }
   m << ", or look for a recursion without end";
   base::say(m);
-  report_frames(at);
-}
-
-// A light fiber, whose stack is one of ours.
-void report_overflow(const core::fiber& f, const siginfo_t& info, const ucontext_t& at) noexcept {
-  const auto address = reinterpret_cast<std::uint64_t>(info.si_addr);
-  const std::uint64_t bottom = reinterpret_cast<std::uint64_t>(f.stack.top) - f.stack.size;
-  constexpr std::uint64_t reach = 64 * 1024;
-  if (!f.stack || !is_overflow(address, sp_of(at)) || address >= bottom || address + reach < bottom) return;
-  base::message m;
-  m << "stack overflow in fiber " << f.id << " \"" << static_cast<const char*>(f.name) << "\": its "
-    << f.stack.size / 1024
-    << " KiB are used up. Give it more (fiber_attributes::stack_size), or look for a recursion without end";
-  base::say(m);
-  report_frames(at);
+  core::say_frames(at, read_link, nullptr);
 }
 
 // The kernel does what it would have done without a handler: for most, when the instruction is tried again.
@@ -153,12 +134,12 @@ void on_fault(int sig, siginfo_t* info, void* context) {
                       kick_signal);
     return;
   }
-  if (t == nullptr) report_overflow(*h->current, *info, at);
+  if (t == nullptr) core::report_overflow(*h->current, place_of(*info, at));
   if (t == nullptr || t->hooked != 0) return surrender(sig, *info);
   const kernel_action act = action_of(sig);
   const bool blocked = (t->signals.mask.load(std::memory_order_relaxed) & signal_bit(sig)) != 0;
   if (!act.handles() || blocked) {  // force_sig: ignoring or blocking does not help
-    report_overflow(*t, *info, at);
+    report_overflow(*t, place_of(*info, at));
     return surrender(sig, *info);
   }
   constexpr std::uint64_t red_zone = 128;
@@ -166,7 +147,7 @@ void on_fault(int sig, siginfo_t* info, void* context) {
   const std::uint64_t sp = alternate != 0 ? alternate : sp_of(at) - red_zone;
   mask_of(at) = ~synchronous;  // while it moves over
   if (!move_frame(at, *info, sp, run_fault)) {
-    report_overflow(*t, *info, at);
+    report_overflow(*t, place_of(*info, at));
     surrender(sig, *info);
   }
 }

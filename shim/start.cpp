@@ -32,6 +32,7 @@ bool refused = false;  // to take this process over with its first thread; said 
 bool loaded = false;
 bool off = false;
 bool inside = false;
+std::uint64_t stack_top;  // of main: where the kernel put its arguments
 
 unsigned wanted_hubs() noexcept {
   if (inside) return 1;
@@ -71,6 +72,7 @@ __attribute__((constructor)) void load(int, char** argv, char** envp) {
   if (loaded || envp == nullptr) return;
   loaded = true;
   inside = core::patch_from_inside;
+  stack_top = reinterpret_cast<std::uint64_t>(envp);
   core::the_patcher = &own_patcher;
   base::fixed_text<1024> problems;
   const bool understood = base::parse_environment(config, envp, problems);
@@ -95,6 +97,7 @@ __attribute__((destructor)) void unload() {
 }  // namespace
 
 const base::config& settings() noexcept { return config; }
+std::uint64_t main_stack_top() noexcept { return stack_top; }
 bool from_inside() noexcept { return inside; }
 bool switched_off() noexcept { return off; }
 
@@ -139,7 +142,6 @@ refusal take_over() noexcept {
     abandon_main_thread(*main);
     return {result::exhausted, "the hubs' own threads cannot be made"};
   }
-  main->cooperative = inside;
 #if defined(WEFT_CHECKS)
   core::dump_on_sigusr2();
 #endif

@@ -23,7 +23,8 @@ struct fiber_attributes {
   const char* name = nullptr;
   /// Stack bytes at least, of which Weft takes up to 1.5 KiB; 0: 60 KiB, and what libc gives for a thread fiber. Rounded up to a power
   /// of two less 4 KiB, and 12 KiB are the least; pages that are not touched cost nothing. More than 1 GiB less 4 KiB is refused:
-  /// spawn throws std::system_error(errc::invalid_argument).
+  /// spawn throws std::system_error(errc::invalid_argument). One that is used up ends the process by SIGSEGV, and a line on standard
+  /// error says so, unless the program handles that signal.
   std::size_t stack_size = 0;
   /// Where it runs, for life.
   hub on{};

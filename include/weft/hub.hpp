@@ -10,8 +10,8 @@ class hub;
 /// Names a hub: the scheduler of one OS thread. For placing a fiber; nearly all programs need none.
 ///
 /// Threads   A value: copies are independent, and may be used on any thread.
-/// Lifetime  Hubs live as long as the process. When a thread ends, the next one that needs a hub goes on with its; but not if fibers
-///           were left there: those never run again, and keep it. There are 64 at most.
+/// Lifetime  When a thread ends, the next one that needs a hub goes on with its; there are 64. Fibers that it has left are lost: no destructor of theirs runs, what
+///           they hold they hold for ever, who joins one finds it cancelled. A thread that is not to lose them joins them, or has a `scope`.
 class hub {
  public:
   /// No hub: the scheduler chooses.

@@ -59,6 +59,7 @@ enum class fiber_state : std::uint8_t {
   running,
   parked,
   done,
+  lost,  // its thread has ended: it never runs again, and wakes do nothing
 };
 
 /// Why a fiber waits: for dumps, and to tell a deadlock (nothing outside could end it) from a quiet server.

@@ -77,7 +77,9 @@ class hub {
   loop::event_loop events;
   context::stack_pool stacks;
   fiber loop_fiber;
-  fiber* first_fiber = nullptr;         // the thread's own, of a library program: goes with the hub to the next thread
+  // Of a library program; goes with the hub to the next thread.
+  fiber* first_fiber = nullptr;         // the thread's own
+  void* fault_stack = nullptr;          // on which it says that a fiber's is used up
   context::exception_place exceptions;  // of the storage that this hub's light fibers share
 
   // -- touched by other threads

@@ -8,6 +8,7 @@
 #include "base/memory.hpp"
 #include "base/thread_key.hpp"
 #include "core/fork.hpp"
+#include "core/overflow.hpp"
 #include "core/patching.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
@@ -21,14 +22,42 @@ namespace {
 
 base::slab thread_blocks(sizeof(fiber));
 
-// Whether another thread may go on with @p h: no fiber is left but those that only serve it, and those do nothing now. One that
-// began here may hold addresses of this thread's storage.
+// The thread of @p h ends, and fibers of it have not: no other thread can go on with them, since what has begun may hold addresses of this
+// one's storage. Their stacks stay: others may have them in their queues.
+void lose_fibers(hub& h) noexcept {
+  fiber* next = nullptr;
+  for (fiber* f = h.all.front(); f != nullptr; f = next) {
+    next = h.all.after(f);
+    if (f->serves_hub) continue;
+    if (f->wait != wait_kind::none && f->wait != wait_kind::object) h.await(f->wait, -1);
+    f->state = fiber_state::lost;
+    f->end(*f, h);
+  }
+  // Nobody else waits for these.
+  h.idlers = nullptr;
+  h.newcomers = {};
+}
+
+// Takes those that were lost out of the run queue. @return whether it is empty then
+bool empty_run_queue(hub& h) noexcept {
+  fiber* f = h.ready_head;
+  h.ready_head = h.ready_tail = nullptr;
+  h.unbegun = 0;
+  while (f != nullptr) {
+    fiber* const next = f->next;
+    if (f->state != fiber_state::lost) h.push_ready(*f);
+    f = next;
+  }
+  return h.ready_head == nullptr;
+}
+
+// Whether another thread may go on with @p h: fibers that only serve it do nothing now, and nothing of the ended thread's goes on here.
 bool is_vacant(hub& h) noexcept {
   for (fiber* f = h.all.front(); f != nullptr; f = h.all.after(f)) {
-    if (f != h.first_fiber && (!f->serves_hub || f->wait != wait_kind::object)) return false;
+    if (f->wait != wait_kind::object) return false;
   }
-  return h.ready_head == nullptr && h.deadlines.count() == 0 &&
-         h.placement.load(std::memory_order_relaxed) == nullptr && (h.watch == nullptr || !h.watch->in_use(h));
+  return h.deadlines.count() == 0 && h.placement.load(std::memory_order_relaxed) == nullptr &&
+         (h.watch == nullptr || !h.watch->in_use(h));
 }
 
 // The calling thread, whose hub @p at is, ends; its thread_local variables are gone already.
@@ -44,9 +73,11 @@ void leave_hub(void* at) noexcept {
   self.retire();
   --h.live;
   h.add_load(-1);
+  lose_fibers(h);
+  expect_no_overflows(h);
   h.kernel_tid.store(0, std::memory_order_relaxed);
   weft_this_hub = nullptr;
-  if (is_vacant(h)) give_vacant_hub(h);
+  if (empty_run_queue(h) && is_vacant(h)) give_vacant_hub(h);
 }
 
 hub* try_to_make() noexcept {
@@ -64,6 +95,7 @@ hub* try_to_make() noexcept {
   h->first_fiber->id = next_fiber_id();
   adopt_thread(*h, *h->first_fiber);
   at_thread_end.set(h);
+  expect_overflows(*h);
   return h;
 }
 
@@ -84,7 +116,8 @@ hub& make_local_hub() {
   if (try_to_make() == nullptr) {
     if (hub_count.load(std::memory_order_relaxed) == max_hubs) {
       throw std::system_error(EAGAIN, std::generic_category(),
-                              "weft: 64 threads have a hub (one that ended and left fibers behind keeps it)");
+                              "weft: 64 threads have a hub (one that ended and left a watcher started, or is named by "
+                              "a `run`, keeps it)");
     }
     throw std::system_error(errno != 0 ? errno : ENOMEM, std::generic_category(),
                             "weft: no hub for this thread (raise RLIMIT_NOFILE or free descriptors)");

@@ -72,13 +72,19 @@ void run_body(core::fiber& f) noexcept {
 void end_run(core::fiber& f, core::hub& h) noexcept {
   task_block& b = block_of(&f);
   if (f.heap_slot != 0) h.deadlines.drop(f);
-  if (f.stack) h.stacks.give(f.stack);
-  f.stack = {};
-  f.sanitizer.destroy();
   f.unlink();
-  f.retire();
   --h.live;
   h.add_load(-1);
+  f.sanitizer.destroy();
+  if (__builtin_expect(f.state == core::fiber_state::lost, 0)) {
+    // Its thread has ended. Stack and block are left to who still names them, and who joins is told.
+    b.how = outcome::cancelled;
+    mark_ended(b);
+    return;
+  }
+  if (f.stack) h.stacks.give(f.stack);
+  f.stack = {};
+  f.retire();
   const bool run_left = b.run_left;  // behind the subtraction the block may be another fiber's
   const std::uint64_t given = task_block::scheduler + (run_left ? 0 : task_block::handle);
   const std::uint64_t left = give_back(b, given);

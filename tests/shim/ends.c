@@ -2,6 +2,7 @@
 // How a threaded process ends: run once for each argument; exit status, signal and what was still said are compared.
 #include <signal.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -61,6 +62,20 @@ static void* do_overflow(void* arg) {
   return (void*)(intptr_t)deep(&c);
 }
 
+/* However high the limit is: there is something below. */
+static void do_blocked_overflow(void) {
+  struct rlimit limit;
+  getrlimit(RLIMIT_STACK, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_STACK, &limit);
+  uintptr_t below = ((uintptr_t)&limit - (2 << 20)) & ~(uintptr_t)4095;
+  if (mmap((void*)below, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED) {
+    perror("mmap");
+    _exit(5);
+  }
+  do_overflow(NULL);
+}
+
 static volatile int handled;
 static void handle(int number) {
   handled = number;
@@ -92,6 +107,7 @@ int main(int argc, char** argv) {
   if (!strcmp(how, "trap")) start(do_trap, NULL);
   if (!strcmp(how, "overflow")) start(do_overflow, NULL);
   if (!strcmp(how, "main_overflow")) do_overflow(NULL);
+  if (!strcmp(how, "blocked_overflow")) do_blocked_overflow();
   if (!strcmp(how, "handled_then_default")) {
     signal(SIGHUP, handle);
     raise(SIGHUP);
