@@ -15,6 +15,7 @@
 #include "shim/signal_actions.hpp"
 #include "shim/signals.hpp"
 #include "shim/thread.hpp"
+#include "shim/time.hpp"
 #include "shim/user_memory.hpp"
 
 namespace weft::shim {
@@ -69,11 +70,13 @@ void reset_timers() noexcept {
 
 long sys_timer_create(call& c) noexcept {
   sigevent event;
-  if (c.args[1] == 0) return pass(c);
+  call to = c;
+  to.args[0] = static_cast<unsigned long>(static_cast<long>(clock_for_kernel(c.arg<clockid_t>(0))));
+  if (c.args[1] == 0) return pass(to);
   if (!copy_in(event, c.arg<void*>(1))) return -EFAULT;
-  if ((event.sigev_notify & SIGEV_THREAD_ID) == 0) return pass(c);
+  if ((event.sigev_notify & SIGEV_THREAD_ID) == 0) return pass(to);
   const int tid = event._sigev_un._tid;
-  if (find_thread(tid) == nullptr) return pass(c);
+  if (find_thread(tid) == nullptr) return pass(to);
   const int sig = event.sigev_signo;
   if (event.sigev_notify != SIGEV_THREAD_ID || sig <= 0 || sig > last_signal) return -EINVAL;
   event.sigev_signo = kick_signal;
@@ -82,7 +85,7 @@ long sys_timer_create(call& c) noexcept {
   aimed_timer* entry = take_entry();
   if (entry == nullptr) return -EAGAIN;
   int timer = 0;
-  const long result = base::raw_syscall(SYS_timer_create, c.args[0], &event, &timer);
+  const long result = base::raw_syscall(SYS_timer_create, to.args[0], &event, &timer);
   if (base::is_error(result)) return result;
   if (!copy_out(c.arg<void*>(2), timer)) {
     base::raw_syscall(SYS_timer_delete, timer);

@@ -2,7 +2,6 @@
 #include "shim/time.hpp"
 
 #include <errno.h>
-#include <time.h>
 
 #include "base/clock.hpp"
 #include "base/syscall.hpp"
@@ -88,9 +87,11 @@ struct thread_clock {
 
 }  // namespace
 
+clockid_t clock_for_kernel(clockid_t asked) noexcept { return thread_clock(asked).clock; }
+
 long sys_clock_of_thread(call& c) noexcept {
   call to = c;
-  to.args[0] = static_cast<unsigned long>(static_cast<long>(thread_clock(c.arg<clockid_t>(0)).clock));
+  to.args[0] = static_cast<unsigned long>(static_cast<long>(clock_for_kernel(c.arg<clockid_t>(0))));
   return pass(to);
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The processor time of other threads.
+#include <signal.h>
+
 #include "check.h"
 
 static int stop;
@@ -27,7 +29,32 @@ static void* own_clock(void* arg) {
   return arg;
 }
 
+static int rung;
+static void ring(int number) {
+  (void)number;
+  ADD(rung, 1);
+}
+
+/* A timer that counts the processor time of `clock`, and tells the process of it, or the thread `tid`. */
+static void await_timer(clockid_t clock, int notify, pid_t tid) {
+  struct sigevent event = {.sigev_notify = notify, .sigev_signo = SIGRTMIN};
+  event._sigev_un._tid = tid;
+  timer_t timer;
+  STORE(rung, 0);
+  if (timer_create(clock, &event, &timer) != 0) return check_failed(__FILE__, __LINE__, "timer_create: %m");
+  struct itimerspec after = {.it_value = {0, 10000000}}, left;
+  long long before = read_clock(clock);
+  CHECK_EQ(timer_settime(timer, 0, &after, NULL), 0);
+  AWAIT(LOAD(rung) == 1);
+  CHECK(read_clock(clock) >= before + 10000000);
+  CHECK_EQ(timer_gettime(timer, &left), 0);
+  CHECK_EQ(left.it_value.tv_nsec, 0);
+  CHECK_EQ(timer_delete(timer), 0);
+}
+
 int main(void) {
+  struct sigaction action = {.sa_handler = ring, .sa_flags = SA_RESTART};
+  sigaction(SIGRTMIN, &action, NULL);
   begin();
   pthread_t spinner = start(spin, NULL);
   clockid_t clock;
@@ -42,6 +69,9 @@ int main(void) {
   CHECK_OTHERS_RAN(CHECK_RC(clock_nanosleep(clock, 0, &some, NULL), 0));
   CHECK(read_clock(clock) >= before + 20000000);
   FACT("slept");
+  await_timer(clock, SIGEV_SIGNAL, 0);
+  await_timer(clock, SIGEV_THREAD_ID, gettid());
+  FACT("timers");
   own_clock(NULL);
   finish(start(own_clock, NULL));
   FACT("own");
@@ -51,6 +81,8 @@ int main(void) {
   AWAIT(clock_gettime(clock, &gone) == -1); /* the kernel's thread ends a moment after it was joined */
   CHECK_ERR(clock_gettime(clock, &gone), EINVAL);
   CHECK_RC(clock_nanosleep(clock, 0, &some, NULL), EINVAL);
+  timer_t timer;
+  CHECK_ERR(timer_create(clock, NULL, &timer), EINVAL);
   FACT("gone");
   return end();
 }
