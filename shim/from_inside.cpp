@@ -10,6 +10,7 @@
 #include "shim/hub_threads.hpp"
 #include "shim/start.hpp"
 #include "shim/thread.hpp"
+#include "shim/threads.hpp"
 
 namespace weft::shim {
 
@@ -145,6 +146,8 @@ bool take_over_with_first_hub() noexcept {
   return true;
 }
 
+bool survive() noexcept { return has_survivor() && take_over_with_first_hub(); }
+
 core::hub* add_hub() noexcept {
   const core::thread_request native{.native = true};
   const core::making_thread asked(native);
@@ -153,6 +156,6 @@ core::hub* add_hub() noexcept {
 
 }  // namespace
 
-const core::patcher own_patcher{patch, groups, take_over_with_first_hub, add_hub};
+const core::patcher own_patcher{patch, groups, take_over_with_first_hub, survive, add_hub};
 
 }  // namespace weft::shim

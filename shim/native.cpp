@@ -6,6 +6,9 @@
 #include "shim/dispatch.hpp"
 #include "shim/futex.hpp"
 #include "shim/hub_threads.hpp"
+#include "shim/signals.hpp"
+#include "shim/thread.hpp"
+#include "shim/threads.hpp"
 #include "shim/user_memory.hpp"
 
 namespace weft::shim {
@@ -28,6 +31,32 @@ long plain_call(const frame& f) noexcept {
   return base::raw_syscall(nr, f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9);
 }
 
+// A light fiber between its own calls, which may wait; not a hub's loop, nor what is inside Weft already.
+core::fiber* calling_light_fiber() noexcept {
+  core::hub& h = *weft_this_hub;
+  core::fiber& me = *h.current;
+  return me.light && me.hooked == 0 && &me != &h.loop_fiber ? &me : nullptr;
+}
+
+// The program's dispositions are one table, whoever asks; the kernel's has our handlers in it.
+long action_of_light_fiber(const frame& f, core::fiber& me) noexcept {
+  call c{SYS_rt_sigaction, {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, nullptr};
+  me.hooked = 1;
+  const long result = sys_rt_sigaction(c);
+  me.hooked = 0;
+  return result;
+}
+
+// A child that shares our memory must not pass for this fiber: what it asks of the kernel before it execs is its own.
+long process_of_light_fiber(frame& f, core::fiber& me) noexcept {
+  clone_request request;
+  if (!read_clone_request(f, request) || (request.flags & CLONE_VM) == 0) return raw_process_call(f);
+  me.hooked = 1;
+  const long result = raw_process_call(f);
+  me.hooked = 0;
+  return result;
+}
+
 }  // namespace
 
 std::uint64_t child_stack(const frame& f) noexcept {
@@ -47,7 +76,9 @@ long internal_call(frame& f) {
     call c{nr, {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, &f};
     return native_futex(c);
   }
-  if (makes_process(nr)) return raw_process_call(f);
+  core::fiber* const me = calling_light_fiber();
+  if (me != nullptr && nr == SYS_rt_sigaction) return action_of_light_fiber(f, *me);
+  if (makes_process(nr)) return me != nullptr ? process_of_light_fiber(f, *me) : raw_process_call(f);
   return plain_call(f);
 }
 

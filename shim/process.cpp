@@ -6,6 +6,7 @@
 #include "shim/fd.hpp"
 #include "shim/signals.hpp"
 #include "shim/thread.hpp"
+#include "shim/threads.hpp"
 #include "shim/user_memory.hpp"
 
 namespace weft::shim {
@@ -15,6 +16,7 @@ namespace {
 // In the child of a fork: only the calling thread lives (fork(2)), and the kernel knows it.
 void survive_fork(thread& me) noexcept {
   become_solo();
+  keep_survivor(me);
   restore_native_signals(me);
   // Signals that were on their way to it stayed with the parent (fork(2)); nobody is here to deliver them.
   me.signals.attention.store(false, std::memory_order_relaxed);

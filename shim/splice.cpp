@@ -25,6 +25,12 @@ bool is_plain(int fd) noexcept {
   return s != nullptr && fd::learn(*s, fd) == fd::kind::plain;
 }
 
+// A socket heeds its own flag alone, not the call's.
+bool never_waits(int fd) noexcept {
+  slot* s = fd::find(fd);
+  return s != nullptr && fd::is_nonblocking(*s, fd);
+}
+
 bool is_pipe(int fd) noexcept {
   slot* s = fd::find(fd);
   return s != nullptr && fd::learn(*s, fd) == fd::kind::pipe;
@@ -65,9 +71,11 @@ long sys_splice(call& c) noexcept {
   const unsigned flags_at = c.nr == SYS_tee ? 3 : 5;
   const bool in_blocks = is_pipe(in);
   const bool out_blocks = is_pipe(out);
-  const bool known = (in_blocks || is_plain(in)) && (out_blocks || is_plain(out));
-  if (!known) return offload(c);
-  if ((c.args[flags_at] & SPLICE_F_NONBLOCK) != 0) return pass(c);
+  const bool known_in = in_blocks || is_plain(in);
+  const bool known_out = out_blocks || is_plain(out);
+  const bool told_not_to = (c.args[flags_at] & SPLICE_F_NONBLOCK) != 0;
+  if (told_not_to && (known_in || never_waits(in)) && (known_out || never_waits(out))) return pass(c);
+  if (!known_in || !known_out) return offload(c);
   slot* const from = fd::find(in);
   slot* const to = fd::find(out);
   if (from == nullptr || to == nullptr) return offload(c);

@@ -43,7 +43,7 @@ bool is_threaded() noexcept;
 /// How many of the program's threads live.
 unsigned live_threads() noexcept;
 
-/// Forgets all threads but the calling one, hubs and carriers: a fork's child. It is a native process from then on.
+/// Forgets all threads, hubs and carriers: a fork's child. It is a native process from then on.
 void become_solo() noexcept;
 
 }  // namespace weft::shim

@@ -15,6 +15,7 @@
 #include "base/memory.hpp"
 #include "context/thread_pointer.hpp"
 #include "core/cancel.hpp"
+#include "core/fork.hpp"
 #include "core/patching.hpp"
 #include "core/runtime.hpp"
 #include "shim/fd.hpp"
@@ -42,6 +43,8 @@ constinit block_list unused[core::max_hubs];
 constinit base::slab blocks(sizeof(thread));
 
 std::atomic<bool> threaded{false};
+
+constinit thread* survivor = nullptr;  // of a fork, until the child is taken over
 
 thread* take_block(core::hub& home) noexcept {
   block_list& list = unused[home.index];
@@ -175,8 +178,12 @@ void write_this_hub(std::uint64_t tls, core::hub* h) noexcept {
   *reinterpret_cast<core::hub**>(tls + offset) = h;
 }
 
+void keep_survivor(thread& me) noexcept { survivor = &me; }
+bool has_survivor() noexcept { return survivor != nullptr; }
+
 thread* adopt_main_thread(core::hub& h) noexcept {
-  thread* main = take_block(h);
+  const bool survived = survivor != nullptr;
+  thread* const main = survived ? std::exchange(survivor, nullptr) : take_block(h);
   WEFT_REQUIRE(main != nullptr);
   main->tp = context::thread_pointer();
   main->is_main = true;
@@ -184,9 +191,12 @@ thread* adopt_main_thread(core::hub& h) noexcept {
   main->hooked = 1;
   main->end = end_thread;
   main->clear_tid = nullptr;
-  core::adopt_thread(h, *main);
+  core::adopt_survivor(h, *main);
   enter_kernel_tid(*main, h.kernel_tid.load(std::memory_order_relaxed));
-  main->id = static_cast<std::uint64_t>(main->tid);
+  if (!survived) {
+    main->id = static_cast<std::uint64_t>(main->tid);
+    main->cooperative = from_inside();
+  }
   adopt_identity(*main);
   threaded.store(true, std::memory_order_release);
   return main;

@@ -23,7 +23,12 @@ bool read_clone_request(const frame& f, clone_request& request) noexcept;
 /// Whether @p flags ask for what pthread_create asks for: a thread of this process with storage of its own.
 bool is_thread_clone(std::uint64_t flags) noexcept;
 
-/// Makes the calling (main, only) thread the first fiber of @p h. The block is made inside a hook: `hooked` is 1.
+/// In a fork's child: @p me, which is all that is left, goes on as the thread that it is when the child is taken over.
+void keep_survivor(thread& me) noexcept;
+/// Whether there is one.
+bool has_survivor() noexcept;
+
+/// Makes the calling (main, only) thread the first fiber of @p h. The block is made inside a hook, or the survivor's: `hooked` is 1.
 thread* adopt_main_thread(core::hub& h) noexcept;
 /// Undoes it, when the start failed later on.
 void abandon_main_thread(thread& main) noexcept;

@@ -62,9 +62,9 @@ class native_calls {
 ///           interruption_point()` behind the call of a library is one. No frames of C are unwound. Locks and joins of pthreads
 ///           go on waiting.
 /// Threads   On main's thread. The questions may be asked anywhere.
-/// Lifetime  For good: there is no way back. A fork's child is native until it makes a thread or a fiber, and patched from then
-///           on; the number and the timeouts of the fiber that called fork do not go with it. What a child executes is not
-///           patched, unless it patches itself.
+/// Lifetime  For good: there is no way back. A fork's child is native until it makes a thread, and patched from then on; where the
+///           program has fibers it is patched at once, and the fiber that called fork goes on as weft/fork.hpp says. What a
+///           child executes is not patched, unless it patches itself.
 /// Cost      That of `weft run`, see docs/preload.md; a fiber takes three pages and the time of a pthread_create.
 namespace patch {
 
@@ -88,8 +88,8 @@ bool all();
 /// @throws as `all`
 bool groups(std::string_view list);
 
-/// Whether the process is patched, from inside or by `weft run`. False in a fork's child until it is patched again, and in a
-/// preloaded process that has made no thread or fiber yet.
+/// Whether the process is patched, from inside or by `weft run`. False in a preloaded process that has made no thread or fiber
+/// yet, and in the fork's child of one that has no fibers until it makes a thread.
 bool is_patched() noexcept;
 /// Whether all groups of @p list are.
 /// @throws std::invalid_argument  a group that does not exist

@@ -12,6 +12,7 @@
 #include "core/cancel.hpp"
 #include "core/clock.hpp"
 #include "core/local_hub.hpp"
+#include "core/patching.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
 #include "weft/detail/forks.hpp"
@@ -33,26 +34,31 @@ void move_to_fresh_hub(fiber& survivor) noexcept {
   forget_after_fork();
   hub* const h = make_hub();
   WEFT_REQUIRE(h != nullptr && give_loop_context(*h));  // the three descriptors that it needs were closed just now
-  survivor.prev = survivor.list_link::next = nullptr;
-  survivor.heap_slot = 0;
-  survivor.mail.store(0, std::memory_order_relaxed);
-  adopt_thread(*h, survivor);
-  if (survivor.records != nullptr) fire_records(survivor, now_ns());  // its timeouts hold on
+  adopt_survivor(*h, survivor);
 }
 
 void in_child() {
   ++weft_forks;
   // Descriptors that are given back here must not be the new hub's: so first.
   for (fork_hook* h = first; h != nullptr; h = h->next) h->child();
-  // Under the patch the system call itself has seen to the hubs, and to none but the program's threads are left.
   if (weft_this_hub != nullptr) {
     move_to_fresh_hub(self());
+  } else if (the_patcher != nullptr && the_patcher->survive()) {
+    return;  // under the patch the system call itself has seen to the hubs of the parent
   } else if (hub_count.load(std::memory_order_relaxed) != 0) {
     forget_after_fork();
   }
 }
 
 }  // namespace
+
+void adopt_survivor(hub& h, fiber& survivor) noexcept {
+  survivor.prev = survivor.list_link::next = nullptr;
+  survivor.heap_slot = 0;
+  survivor.mail.store(0, std::memory_order_relaxed);
+  adopt_thread(h, survivor);
+  if (survivor.records != nullptr) fire_records(survivor, now_ns());  // its timeouts hold on
+}
 
 void expect_forks() noexcept {
   {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/hub.hpp"
+
 namespace weft::core {
 
 /// What a part of the library has to forget in a fork's child. One static object of each part; a spinlock needs nothing
@@ -17,6 +19,10 @@ void on_fork(fork_hook& hook) noexcept;
 
 /// Has libc tell us of forks, though no hook is added: for the hubs' own sake.
 void expect_forks() noexcept;
+
+/// In a fork's child: makes @p survivor, which called fork and of which the parent's hub goes on having one of its own, the first
+/// fiber of @p h, with all that it is: number, name, timeouts.
+void adopt_survivor(hub& h, fiber& survivor) noexcept;
 
 /// The end of a fork's only fiber is the end of its process, as that of the last thread is.
 [[noreturn]] void end_of_survivor() noexcept;

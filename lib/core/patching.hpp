@@ -47,6 +47,8 @@ struct patcher {
   /// The calling thread is about to need its first hub: takes the process over if that is to be with its first thread, as when it
   /// was preloaded. @return whether the thread has one of the shim's now
   bool (*take_over)() noexcept;
+  /// In a fork's child: if a thread fiber called fork, takes the process over anew, and that fiber goes on. @return whether one did
+  bool (*survive)() noexcept;
   /// One more hub for thread fibers, with an OS thread; nullptr: there is none to be had.
   hub* (*add_hub)() noexcept;
 };

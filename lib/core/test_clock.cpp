@@ -155,11 +155,11 @@ namespace weft {
 clock::time_point clock::now() noexcept { return time_point(std::chrono::nanoseconds(core::now_ns())); }
 
 test_clock::test_clock(const test_clock_options& options) {
+  core::local_hub();  // the first one makes a preloaded process a patched one
   if (core::may_be_woken_from_outside != nullptr) {
     throw std::system_error(std::make_error_code(std::errc::operation_not_supported),
                             "weft: a test_clock under the patch");
   }
-  core::local_hub();
   {
     const std::lock_guard guard(core::lock);
     if (core::time_is_of_a_test()) {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <thread>
 
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 #include "weft/test_clock.hpp"
 
@@ -54,7 +55,7 @@ TEST(cancel_scope, what_is_cancelled_but_does_not_suspend_has_ended_by_itself) {
 }
 
 TEST(cancel_scope, has_a_deadline_that_can_be_moved) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   cancel_scope scope(1h);
   EXPECT_FALSE(scope.run([&] {
     scope.set_deadline(1min);
@@ -79,7 +80,7 @@ TEST(cancel_scope, an_inner_one_lets_the_outer_ones_cancellation_pass) {
 }
 
 TEST(cancel_scope, one_that_shields_hides_the_outer_one_and_not_itself) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   cancel_scope outer, inner(deadline::never(), shielding::on);
   bool behind_inner = false;
   EXPECT_FALSE(outer.run([&] {

@@ -13,6 +13,7 @@
 #include "core/local_hub.hpp"
 #include "core/scheduler.hpp"
 #include "tests/core/turnstile.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/detail/cancel_record.hpp"
 #include "weft/fiber.hpp"
 #include "weft/io.hpp"
@@ -69,7 +70,7 @@ TEST(cancel, ends_a_sleep_a_join_and_a_wait_for_a_descriptor) {
 }
 
 TEST(cancel, a_deadline_of_a_record_ends_a_longer_wait_and_no_shorter_one) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   record r;
   r.enter(1h);
   EXPECT_EQ(ended_by([] { this_fiber::sleep_for(59min); }), nullptr);
@@ -80,7 +81,7 @@ TEST(cancel, a_deadline_of_a_record_ends_a_longer_wait_and_no_shorter_one) {
 }
 
 TEST(cancel, the_innermost_deadline_comes_first_and_the_outer_one_afterwards) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   record outer, inner;
   outer.enter(1h);
   EXPECT_EQ(ended_by([&] {
@@ -108,7 +109,7 @@ TEST(cancel, of_several_that_are_due_the_outermost_is_thrown_and_the_others_stay
 }
 
 TEST(cancel, a_record_that_was_left_is_thrown_no_more) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   record outer, inner;
   outer.enter();
   inner.enter(0s);
@@ -123,7 +124,7 @@ TEST(cancel, a_record_that_was_left_is_thrown_no_more) {
 }
 
 TEST(cancel, a_yield_sees_requests_and_deadlines) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   record r;
   r.enter(1min);
   EXPECT_EQ(ended_by([] { this_fiber::yield(); }), nullptr);
@@ -134,7 +135,7 @@ TEST(cancel, a_yield_sees_requests_and_deadlines) {
 }
 
 TEST(cancel, a_shield_hides_what_is_outside_of_it) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   record outer, shield(true), inner;
   outer.enter(1min);
   shield.enter();
@@ -150,7 +151,7 @@ TEST(cancel, a_shield_hides_what_is_outside_of_it) {
 }
 
 TEST(cancel, a_deadline_that_passed_under_a_shield_is_seen_by_a_yield_behind_it) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   record outer, shield(true);
   outer.enter(1min);
   shield.enter();
@@ -183,7 +184,7 @@ TEST(cancel, a_request_under_a_shield_does_not_end_a_wait_that_goes_on) {
 }
 
 TEST(cancel, nothing_is_thrown_while_destructors_run) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   struct waits {
     ~waits() { this_fiber::sleep_for(1h); }
   };
@@ -205,6 +206,7 @@ TEST(cancel, nothing_is_thrown_while_destructors_run) {
 }
 
 TEST(cancel, a_wait_in_a_destructor_is_not_ended_by_a_request_that_comes_meanwhile) {
+  WEFT_NEEDS_PLAIN_THREADS();
   turnstile gate;
   int order = 0, served = 0;
   core::fiber* target = nullptr;
@@ -236,6 +238,7 @@ TEST(cancel, a_wait_in_a_destructor_is_not_ended_by_a_request_that_comes_meanwhi
 }
 
 TEST(cancel, a_wake_that_came_first_wins_and_the_request_stays_due) {
+  WEFT_NEEDS_PLAIN_THREADS();
   turnstile gate;
   core::fiber* target = nullptr;
   bool taken = false;
@@ -264,6 +267,7 @@ TEST(cancel, a_request_before_the_wait_prevents_it_unless_it_needs_none) {
 }
 
 TEST(cancel, each_request_from_other_threads_is_thrown_once_and_nothing_is_lost) {
+  WEFT_NEEDS_PLAIN_THREADS();
   constexpr int requests = 400, releases = requests / 2;
   turnstile gate;
   std::atomic<core::fiber*> target{nullptr};

@@ -8,6 +8,7 @@
 #include <limits>
 #include <ratio>
 
+#include "tests/plain_threads.hpp"
 #include "weft/event.hpp"
 #include "weft/test_clock.hpp"
 
@@ -29,14 +30,14 @@ TEST(deadline, without_one_is_never_which_is_behind_all_points) {
 }
 
 TEST(deadline, a_duration_and_a_point_that_far_away_are_the_same) {
-  const test_clock still;
+  WEFT_TEST_CLOCK(still);
   EXPECT_EQ(deadline(3ms), deadline(deadline::clock::now() + 3ms));
   EXPECT_EQ(from_now(3ms), 3'000'000);
   EXPECT_EQ(from_now(2min), 120'000'000'000);
 }
 
 TEST(deadline, fractions_are_rounded_up) {
-  const test_clock still;
+  WEFT_TEST_CLOCK(still);
   EXPECT_EQ(from_now(std::chrono::duration<double, std::nano>(0.25)), 1);
   EXPECT_EQ(from_now(std::chrono::duration<double, std::nano>(7.0)), 7);
   EXPECT_EQ(from_now(std::chrono::duration<std::int64_t, std::pico>(1001)), 2);
@@ -54,7 +55,7 @@ TEST(deadline, what_is_too_far_is_never) {
 }
 
 TEST(deadline, what_is_less_than_nothing_is_now) {
-  const test_clock still;
+  WEFT_TEST_CLOCK(still);
   EXPECT_EQ(from_now(-1ns), 0);
   EXPECT_EQ(from_now(std::chrono::nanoseconds::min()), 0);
   EXPECT_EQ(from_now(std::chrono::hours::min()), 0);

@@ -16,6 +16,7 @@
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
 #include "tests/core/eventually.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/dump.hpp"
 #include "weft/fiber.hpp"
 #include "weft/hub_driver.hpp"
@@ -111,6 +112,7 @@ void await_sleep(const hub& h) {
 }
 
 TEST_F(dump, a_hub_that_was_awake_in_between_does_not_wait) {
+  WEFT_NEEDS_PLAIN_THREADS();
   static turn between;
   static int asked = 0;
   between.run = [](message& m, hub&) noexcept { static_cast<turn&>(m).taken = true; };

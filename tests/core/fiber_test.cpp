@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "plain_order.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/test_clock.hpp"
 
 using namespace std::chrono_literals;
@@ -75,7 +76,7 @@ TEST(fiber, runs_on_after_its_handles_have_gone) {
 }
 
 TEST(fiber, join_ends_at_its_deadline_and_can_be_tried_again) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   bool go = false;
   fiber f = spawn([&] {
     while (!go) this_fiber::sleep_for(1min);
@@ -96,7 +97,7 @@ TEST(fiber, a_fiber_that_joins_itself_is_told_so) {
 }
 
 TEST(fiber, any_number_may_wait_for_one) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   int woken = 0;
   fiber target = spawn([] { this_fiber::sleep_for(1min); });
   std::vector<fiber> waiters;
@@ -108,7 +109,7 @@ TEST(fiber, any_number_may_wait_for_one) {
 }
 
 TEST(fiber, sleepers_wake_in_the_order_of_their_deadlines) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   WEFT_NEEDS_PLAIN_ORDER();
   std::string order;
   std::vector<fiber> fibers;
@@ -214,7 +215,7 @@ TEST(fiber, has_at_least_a_small_stack_and_never_a_silently_smaller_one) {
 
 // A light fiber shares its thread's storage, where the C++ runtime keeps the stack of caught exceptions.
 TEST(fiber, each_has_its_own_exceptions_and_errno) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   auto body = [](int number) {
     errno = number;
     try {
@@ -244,7 +245,7 @@ TEST(fiber, each_has_its_own_exceptions_and_errno) {
 }
 
 TEST(fiber, may_wait_while_an_exception_unwinds) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   struct waits {
     ~waits() {
       EXPECT_EQ(std::uncaught_exceptions(), 1);

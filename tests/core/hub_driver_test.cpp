@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/core/cancelling.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/event.hpp"
 #include "weft/fiber.hpp"
 #include "weft/io.hpp"
@@ -44,6 +45,7 @@ TEST(hub_driver, runs_what_is_ready_to_its_next_wait) {
 }
 
 TEST(hub_driver, is_for_the_thread_that_made_it) {
+  WEFT_NEEDS_PLAIN_THREADS();
   hub_driver driver;
   std::thread([&] {
     EXPECT_THROW(driver.run_once(), std::system_error);
@@ -55,7 +57,7 @@ TEST(hub_driver, is_for_the_thread_that_made_it) {
 
 TEST(hub_driver, tells_of_the_next_deadline) {
   hub_driver driver;
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   const deadline due = 20min;
   const task<> sleeper = spawn([&] { this_fiber::sleep_until(due); });
   EXPECT_EQ(driver.run_once(60s), due);
@@ -80,6 +82,7 @@ TEST(hub_driver, a_descriptor_that_a_fiber_waits_for_makes_its_own_readable) {
 }
 
 TEST(hub_driver, so_does_what_other_threads_ready) {
+  WEFT_NEEDS_PLAIN_THREADS();
   hub_driver driver;
   event said;
   const task<> listener = spawn([&] { said.wait(); });

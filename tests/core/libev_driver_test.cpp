@@ -7,6 +7,7 @@
 #include <chrono>
 #include <system_error>
 
+#include "tests/plain_threads.hpp"
 #include "weft/cancelled.hpp"
 #include "weft/event.hpp"
 #include "weft/fiber.hpp"
@@ -32,6 +33,7 @@ struct counted_timer {
 void count_call(struct ev_loop*, ev_timer* w, int) { ++static_cast<counted_timer*>(w->data)->calls; }
 
 TEST_F(libev_drivers, run_fibers_beside_the_loops_own_watchers) {
+  WEFT_NEEDS_PLAIN_THREADS();
   const libev_driver driver(loop);
   counted_timer every_ms;
   ev_timer_init(&every_ms.timer, count_call, 0.001, 0.001);

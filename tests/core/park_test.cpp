@@ -9,6 +9,7 @@
 #include "core/local_hub.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 
 namespace weft::core {
@@ -95,6 +96,7 @@ TEST_F(parking, a_thread_without_a_hub_wakes_a_fiber) {
 }
 
 TEST_F(parking, a_stream_of_wakes_from_another_thread_loses_none) {
+  WEFT_NEEDS_PLAIN_THREADS();
   std::atomic<std::uint64_t> offered{0};
   std::atomic<waker*> current{nullptr};
   std::atomic<bool> stop{false};
@@ -180,6 +182,7 @@ TEST_F(parking, messages_run_in_the_order_of_posting_on_the_hubs_thread) {
 }
 
 TEST_F(parking, a_hub_with_nothing_to_do_makes_no_switch) {
+  WEFT_NEEDS_PLAIN_THREADS();
   hub& h = local_hub();
   const waker w = prepare_park();
   const std::uint64_t before = h.switches;

@@ -8,6 +8,7 @@
 #include <system_error>
 #include <vector>
 
+#include "tests/plain_threads.hpp"
 #include "weft/channel.hpp"
 #include "weft/fiber.hpp"
 #include "weft/mutex.hpp"
@@ -90,6 +91,7 @@ TEST(random_schedule, leaves_the_order_in_which_waiters_are_served) {
 }
 
 TEST(random_schedule, is_told_and_goes_with_its_object) {
+  WEFT_NEEDS_PLAIN_THREADS();
   const std::uint64_t of_environment = schedule_seed();
   {
     const random_schedule outer(5);
@@ -138,6 +140,7 @@ TEST(random_schedule, of_seed_0_is_refused) {
 
 // What a fiber does between the opening of its wait and the wait may let others run: the wake is kept.
 TEST(park, a_wake_between_its_opening_and_itself_is_kept_across_a_yield) {
+  WEFT_NEEDS_PLAIN_THREADS();
   const waker w = prepare_park();
   const fiber waking = spawn([w] { unpark(w, 20); });
   this_fiber::yield();

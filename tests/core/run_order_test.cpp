@@ -10,6 +10,7 @@
 #include "context/sanitizer.hpp"
 #include "core/local_hub.hpp"
 #include "plain_order.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 
 namespace weft {
@@ -18,6 +19,7 @@ namespace {
 constexpr int crowd = core::hub::crowd;
 
 TEST(run_order, in_a_crowd_who_is_joined_goes_first_and_the_rest_in_order) {
+  WEFT_NEEDS_PLAIN_THREADS();
   WEFT_NEEDS_PLAIN_ORDER();
   constexpr int count = crowd + 10;
   std::vector<int> order;
@@ -37,6 +39,7 @@ TEST(run_order, in_a_crowd_who_is_joined_goes_first_and_the_rest_in_order) {
 }
 
 TEST(run_order, in_a_crowd_who_joins_goes_on_before_the_others) {
+  WEFT_NEEDS_PLAIN_THREADS();
   WEFT_NEEDS_PLAIN_ORDER();
   int begun = 0;
   std::vector<fiber> all;
@@ -57,6 +60,7 @@ TEST(run_order, in_a_crowd_who_joins_goes_on_before_the_others) {
 }
 
 TEST(run_order, nobody_is_overtaken_for_ever) {
+  WEFT_NEEDS_PLAIN_THREADS();
   WEFT_NEEDS_PLAIN_ORDER();
   int begun = 0;
   constexpr int waiting = 2 * crowd;
@@ -88,6 +92,7 @@ std::uint64_t sum_of_leaves(std::uint64_t first, std::uint64_t leaves, int& aliv
 
 // All 11,111 inner ones would wait at once, each on a stack, if every level came before the next.
 TEST(run_order, a_tree_is_walked_branch_by_branch) {
+  WEFT_NEEDS_PLAIN_THREADS();
 #if defined(WEFT_TSAN)
   GTEST_SKIP() << "ThreadSanitizer takes a millisecond for each fiber";
 #endif

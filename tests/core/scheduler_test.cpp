@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "core/local_hub.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 #include "weft/test_clock.hpp"
 
@@ -34,7 +35,7 @@ TEST(park, ends_by_its_waker) {
 }
 
 TEST(park, a_late_or_second_wake_does_nothing) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   local_hub();
   waker old{};
   int ends = 0;
@@ -72,7 +73,7 @@ TEST(park, ends_at_its_deadline) {
 }
 
 TEST(park, an_entry_left_in_the_timer_heap_does_not_end_a_later_park) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   local_hub();
   waker w{};
   std::vector<int> reasons;
@@ -199,6 +200,7 @@ TEST(unpark, from_other_threads_is_never_lost) {
 }
 
 TEST(hub, posts_wake_a_sleeping_loop) {
+  WEFT_NEEDS_PLAIN_THREADS();
   std::atomic<hub*> published{nullptr};
   std::atomic<bool> leave{false};
   waker w{};

@@ -14,6 +14,7 @@
 
 #include "core/clock.hpp"
 #include "plain_order.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/channel.hpp"
 #include "weft/event.hpp"
 #include "weft/fiber.hpp"
@@ -35,6 +36,7 @@ constexpr auto real_limit = 1min;
 
 class test_clock_test : public ::testing::Test {
  protected:
+  void SetUp() override { WEFT_NEEDS_PLAIN_THREADS(); }
   void TearDown() override { EXPECT_LT(std::chrono::steady_clock::now() - begun_, real_limit); }
 
  private:
@@ -232,6 +234,16 @@ TEST_F(test_clock_test, the_kernels_time_is_back_when_it_goes) {
   }
   EXPECT_LT(weft::clock::now() - std::chrono::steady_clock::now(), 30min);
   this_fiber::sleep_for(1ms);
+}
+
+TEST(test_clock_under_the_patch, is_refused) {
+  if (core::the_patcher == nullptr) GTEST_SKIP() << "not preloaded";
+  try {
+    const test_clock clock;
+    FAIL();
+  } catch (const std::system_error& e) {
+    EXPECT_EQ(e.code(), std::errc::operation_not_supported);
+  }
 }
 
 TEST_F(test_clock_test, misuse_is_told) {

@@ -10,6 +10,7 @@
 
 #include "core/hub.hpp"
 #include "tests/core/turnstile.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 
 using namespace std::chrono_literals;
@@ -27,6 +28,7 @@ void on_a_thread(F body) {
 }
 
 TEST(thread_park, a_wake_before_the_park_is_kept_and_only_the_first_counts) {
+  WEFT_NEEDS_PLAIN_THREADS();
   on_a_thread([] {
     const waker w = prepare_park();
     unpark(w, 17);
@@ -36,6 +38,7 @@ TEST(thread_park, a_wake_before_the_park_is_kept_and_only_the_first_counts) {
 }
 
 TEST(thread_park, a_late_wake_does_nothing_to_the_next_park) {
+  WEFT_NEEDS_PLAIN_THREADS();
   on_a_thread([] {
     const waker old = prepare_park();
     EXPECT_EQ(park(old, deadline(0ns)), timed_out);
@@ -46,6 +49,7 @@ TEST(thread_park, a_late_wake_does_nothing_to_the_next_park) {
 }
 
 TEST(thread_park, ends_at_its_deadline) {
+  WEFT_NEEDS_PLAIN_THREADS();
   on_a_thread([] {
     const auto start = std::chrono::steady_clock::now();
     EXPECT_EQ(park_shielded(prepare_park(), deadline(3ms)), timed_out);
@@ -72,6 +76,7 @@ TEST(thread_park, a_fiber_wakes_a_thread_and_the_thread_a_fiber) {
 }
 
 TEST(thread_park, a_block_is_used_again_by_a_later_thread) {
+  WEFT_NEEDS_PLAIN_THREADS();
   core::fiber* first = nullptr;
   std::uint64_t epoch = 0;
   on_a_thread([&] {
@@ -88,6 +93,7 @@ TEST(thread_park, a_block_is_used_again_by_a_later_thread) {
 }
 
 TEST(thread_park, may_be_used_by_destructors_at_the_end_of_a_thread) {
+  WEFT_NEEDS_PLAIN_THREADS();
   static std::atomic<int> ended{0};
   struct waits_last {
     ~waits_last() { ended = park(prepare_park(), deadline(1ms)); }

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "tests/core/turnstile.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 #include "weft/test_clock.hpp"
 
@@ -21,7 +22,7 @@ namespace {
 void sleep_long() { this_fiber::sleep_for(1h); }
 
 TEST(timeout, throws_itself_at_a_suspension_point_once) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   timeout limit(1min);
   EXPECT_TRUE(limit.pending());
   try {
@@ -37,7 +38,7 @@ TEST(timeout, throws_itself_at_a_suspension_point_once) {
 }
 
 TEST(timeout, of_zero_is_thrown_by_the_first_suspension_point_and_never_is_not) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   const timeout none{deadline::never()};
   this_fiber::sleep_for(59min);
   EXPECT_FALSE(none.expired());
@@ -46,14 +47,14 @@ TEST(timeout, of_zero_is_thrown_by_the_first_suspension_point_and_never_is_not) 
 }
 
 TEST(timeout, throws_an_exception_of_choice) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   const timeout limit(1min, std::make_exception_ptr(std::domain_error("mine")));
   EXPECT_THROW(sleep_long(), std::domain_error);
   EXPECT_TRUE(limit.expired());
 }
 
 TEST(timeout, that_was_cancelled_is_not_thrown_and_can_be_started_again) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   timeout limit(1min);
   limit.cancel();
   limit.cancel();
@@ -78,7 +79,7 @@ TEST(timeout, two_starts_in_a_row_abort) {
 }
 
 TEST(timeout, nested_ones_know_each_other_apart) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   timeout outer(1h);
   bool inner_let_it_pass = false;
   try {
@@ -99,7 +100,7 @@ TEST(timeout, nested_ones_know_each_other_apart) {
 
 // The outermost unwinds the others, which then have nothing left to throw.
 TEST(timeout, of_two_that_are_due_at_once_the_outer_one_is_thrown) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   const deadline both = 1h;
   timeout outer(both);
   bool inner_threw = false;
@@ -121,7 +122,7 @@ TEST(timeout, of_two_that_are_due_at_once_the_outer_one_is_thrown) {
 }
 
 TEST(timeout, of_two_that_are_due_at_once_the_inner_one_comes_second_if_the_outer_is_caught_inside) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   timeout outer(1h), inner(1h);
   try {
     this_fiber::sleep_for(2h);
@@ -139,7 +140,7 @@ TEST(timeout, of_two_that_are_due_at_once_the_inner_one_comes_second_if_the_oute
 }
 
 TEST(timeout, an_inner_one_leaves_the_outer_one_running) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   timeout outer(2h);
   {
     timeout inner(1h);
@@ -164,7 +165,7 @@ TEST(timeout, an_inner_one_leaves_the_outer_one_running) {
 }
 
 TEST(timeout, a_silent_one_inside_another_is_silent_about_itself_alone) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   timeout outer(2h);
   EXPECT_FALSE(within(1h, [] { this_fiber::sleep_for(3h); }));
   EXPECT_TRUE(outer.pending());
@@ -174,7 +175,7 @@ TEST(timeout, a_silent_one_inside_another_is_silent_about_itself_alone) {
 }
 
 TEST(timeout, may_end_in_any_order) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   timeout a(1h), b(1h);
   a.cancel();
   timeout c(1min);
@@ -184,7 +185,7 @@ TEST(timeout, may_end_in_any_order) {
 }
 
 TEST(timeout, limits_other_waits_too) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   turnstile gate;
   const timeout limit(1min);
   EXPECT_THROW(gate.acquire(), timeout_expired);
@@ -192,7 +193,7 @@ TEST(timeout, limits_other_waits_too) {
 }
 
 TEST(timeout, of_one_fiber_does_not_touch_another) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   const task<bool> other = spawn([] {
     this_fiber::sleep_for(3min);
     return true;
@@ -204,7 +205,7 @@ TEST(timeout, of_one_fiber_does_not_touch_another) {
 }
 
 TEST(with_timeout, gives_the_value_or_the_fallback) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   EXPECT_EQ(with_timeout(
                 1h, [] { return 1; }, 2),
             1);
@@ -221,7 +222,7 @@ TEST(with_timeout, gives_the_value_or_the_fallback) {
 }
 
 TEST(with_timeout, lets_other_exceptions_and_outer_timeouts_pass) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   EXPECT_THROW(with_timeout(
                    1h, []() -> int { throw std::runtime_error("no"); }, 2),
                std::runtime_error);
@@ -241,7 +242,7 @@ TEST(with_timeout, lets_other_exceptions_and_outer_timeouts_pass) {
 }
 
 TEST(within, is_silent_about_its_own_time_alone) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   EXPECT_TRUE(within(1h, [] {}));
   EXPECT_FALSE(within(1min, sleep_long));
   EXPECT_THROW(within(1h, [] { throw 1; }), int);

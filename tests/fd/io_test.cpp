@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/plain_threads.hpp"
 #include "weft/detail/cancel_record.hpp"
 #include "weft/fiber.hpp"
 #include "weft/test_clock.hpp"
@@ -44,7 +45,7 @@ class waiting : public testing::Test {
 };
 
 TEST_F(waiting, for_both_directions_the_first_that_is_ready_is_told) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   EXPECT_EQ(wait_ready(pairs[0][0], POLLIN | POLLOUT), POLLOUT);
   fill(0);
   const fiber writer = spawn([&] { EXPECT_EQ(write(pairs[0][1], "x", 1), 1); });
@@ -108,7 +109,7 @@ TEST_F(waiting, any_number_of_fibers_of_several_hubs_are_told_of_one_descriptor)
 
 // A few wait by the watches of the descriptors, many by an epoll of the call's own.
 TEST_F(waiting, the_ready_ones_of_few_and_of_many_are_marked) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   for (const std::size_t count : {std::size_t{3}, std::size_t{8}}) {
     std::vector<pollfd> set;
     for (std::size_t i = 0; i < count; ++i) set.push_back({pairs[i][0], POLLIN, -1});
@@ -137,7 +138,7 @@ TEST_F(waiting, a_descriptor_may_be_named_twice_and_negative_ones_are_left_out) 
 }
 
 TEST_F(waiting, without_descriptors_it_sleeps) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   EXPECT_EQ(poll({}, 2ms), 0);
   EXPECT_EQ(clock.elapsed(), 2ms);
 }
@@ -182,7 +183,7 @@ TEST_F(waiting, more_descriptors_than_the_process_may_have_are_refused) {
 struct over {};
 
 TEST_F(waiting, cancellation_ends_each_kind_of_wait) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   std::vector<pollfd> few, many;
   for (std::size_t i = 0; i < 8; ++i) {
     if (i < 3) few.push_back({pairs[i][0], POLLIN, 0});

@@ -11,6 +11,7 @@
 #include <optional>
 #include <thread>
 
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 #include "weft/io.hpp"
 #include "weft/test_clock.hpp"
@@ -59,7 +60,7 @@ TEST_F(readiness_test, says_what_the_kernel_says) {
 }
 
 TEST_F(readiness_test, an_event_ends_the_wait) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   readable in(ends[0]);
   bool came = false;
   const fiber waits = spawn([&] { came = waits_for(in); });

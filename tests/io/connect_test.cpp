@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/io/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/io_error.hpp"
 #include "weft/listener.hpp"
 #include "weft/resolver.hpp"
@@ -116,7 +117,7 @@ TEST(connect, the_deadline_holds_for_all_attempts_together) {
   const refusing no(address::abstract("weft connect " + std::to_string(getpid())));  // such a one refuses at once
   const address to[] = {no.at, nobody.at(), nobody.at(), nobody.at()};
   const auto before = open_files();
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   try {
     connect(to, {.attempt_delay = 1min}, 10min);
     FAIL();

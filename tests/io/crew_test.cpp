@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/io/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/cancelled.hpp"
 #include "weft/event.hpp"
 #include "weft/test_clock.hpp"
@@ -55,7 +56,7 @@ TEST(crew, who_gives_up_waiting_for_a_place_has_none) {
 }
 
 TEST(crew, its_end_is_when_the_last_has_left) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   crew c(10);
   event leave;
   c.take_place();
@@ -143,7 +144,7 @@ TEST(crew, fibers_of_several_hubs_make_one) {
 }
 
 TEST(crew, pauses_double_up_to_the_longest) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   back_off pause(1ms, 3ms);
   EXPECT_TRUE(pause.fresh());
   pause.wait();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/io/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/connect.hpp"
 #include "weft/datagram_socket.hpp"
 #include "weft/io.hpp"
@@ -118,7 +119,7 @@ TEST_F(accepting, both_directions_at_once) {
 }
 
 TEST_F(accepting, a_read_ends_at_its_time) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   stream_socket s = client();
   const stream_socket peer = door.accept();
   char room[1024];

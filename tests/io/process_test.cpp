@@ -20,6 +20,7 @@
 
 #include "base/syscall.hpp"
 #include "tests/io/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 #include "weft/hub.hpp"
 #include "weft/io.hpp"
@@ -415,7 +416,7 @@ TEST(running, what_does_not_end_in_time_is_killed_with_its_group) {
   const std::string fifo = std::string(name) + "/fifo";
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   const int reader = open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  const test_clock clock({.jumps = false});
+  WEFT_TEST_CLOCK(clock, {.jumps = false});
   const fiber late = spawn([&] {
     char word[8];
     EXPECT_TRUE(wait_readable(reader));

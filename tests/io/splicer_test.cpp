@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "tests/io/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/datagram_socket.hpp"
 #include "weft/listener.hpp"
 #include "weft/task.hpp"
@@ -112,7 +113,7 @@ TEST_F(between, waits_no_longer_than_told_and_can_be_cancelled) {
 }
 
 TEST_F(between, what_was_taken_and_not_given_comes_first_afterwards) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   const std::string sent = pattern(3'000'000);
   const fiber sender = spawn([&] {
     writer.write_all(sent);

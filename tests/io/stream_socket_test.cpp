@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/io/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 #include "weft/listener.hpp"
 #include "weft/test_clock.hpp"
@@ -169,7 +170,7 @@ TEST_F(connected, a_line_has_a_limit) {
 }
 
 TEST_F(connected, one_deadline_holds_for_a_whole_write) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   tiny_buffers();
   const std::string much = bytes(1'000'000);
   std::error_code ec;
@@ -196,7 +197,7 @@ TEST_F(connected, one_deadline_holds_for_a_whole_write) {
 }
 
 TEST_F(connected, one_deadline_holds_for_a_whole_read) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   const fiber dripping = spawn([this] {
     std::error_code ec;
     while (!ec) {

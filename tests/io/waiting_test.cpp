@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/io/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/datagram_socket.hpp"
 #include "weft/listener.hpp"
 #include "weft/pipe.hpp"
@@ -159,7 +160,7 @@ TEST(waiting, a_part_of_a_line_stays_in_its_buffer) {
 }
 
 TEST(waiting, every_call_keeps_its_deadline) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   stuck s;
   for (const auto& [name, call] : s.calls) {
     EXPECT_EQ(failure([&run = call.run] { run(deadline::from_ns(1)); }), io_errc::timed_out) << name;

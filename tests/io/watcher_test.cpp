@@ -19,6 +19,7 @@
 
 #include "core/scheduler.hpp"
 #include "tests/io/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 
 namespace weft {
@@ -174,6 +175,7 @@ TEST_F(io_watching, a_watcher_may_be_destroyed_by_its_own_function_and_with_a_ca
 }
 
 TEST_F(io_watching, on_another_hub_it_throws) {
+  WEFT_NEEDS_PLAIN_THREADS();
   io_watcher w(ends[0], POLLIN, [](short) {});
   w.start();
   std::thread([&] {

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "sync/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/test_clock.hpp"
 
 namespace weft {
@@ -51,7 +52,7 @@ TEST(barrier, who_drops_out_is_not_expected_again) {
 }
 
 TEST(barrier, a_timeout_or_a_cancellation_ends_the_wait_and_not_the_arrival) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   barrier b(3);
   EXPECT_FALSE(b.arrive_and_wait(1us));
   victim v([&] { b.arrive_and_wait(); });

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sync/helpers.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 #include "weft/select.hpp"
 #include "weft/test_clock.hpp"
@@ -102,7 +103,7 @@ TEST(broadcast, who_blocks_is_waited_for_and_nobody_is_ahead) {
 }
 
 TEST(broadcast, a_publish_that_times_out_gave_nothing_to_anybody) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   broadcast<int> b(1);
   auto slow = b.subscribe(1), fast = b.subscribe(10);
   EXPECT_TRUE(b.publish(1));

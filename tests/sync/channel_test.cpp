@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sync/helpers.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 #include "weft/test_clock.hpp"
 
@@ -187,7 +188,7 @@ TEST(channel, close_gives_a_waiting_sender_its_value_back) {
 }
 
 TEST(channel, a_send_that_times_out_leaves_nothing_behind) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   channel<std::unique_ptr<int>> c(0);
   auto value = std::make_unique<int>(7);
   EXPECT_FALSE(c.send(offer(value), 0s));
@@ -199,7 +200,7 @@ TEST(channel, a_send_that_times_out_leaves_nothing_behind) {
 }
 
 TEST(channel, a_receive_that_times_out_takes_nothing) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   channel<int> c(1);
   EXPECT_FALSE(c.receive(0s).has_value());
   EXPECT_FALSE(c.receive(1ms).has_value());

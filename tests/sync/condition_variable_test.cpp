@@ -8,6 +8,7 @@
 #include <string>
 
 #include "sync/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/recursive_mutex.hpp"
 #include "weft/shared_mutex.hpp"
 #include "weft/test_clock.hpp"
@@ -72,7 +73,7 @@ TEST_F(condition_variable_test, a_notification_without_a_waiter_is_not_kept) {
 }
 
 TEST_F(condition_variable_test, takes_deadlines_under_all_names) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   std::unique_lock lock(m);
   const auto no = [] { return false; };
   const auto yes = [] { return true; };
@@ -87,7 +88,7 @@ TEST_F(condition_variable_test, takes_deadlines_under_all_names) {
 }
 
 TEST_F(condition_variable_test, relocks_whatever_it_takes_behind_a_timeout) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   bool timed_out = false;
   const fiber waiter = spawn([&] {
     std::unique_lock lock(m);
@@ -168,7 +169,7 @@ TEST_F(condition_variable_test, a_notification_is_not_lost_to_one_that_was_cance
 }
 
 TEST_F(condition_variable_test, a_stop_request_ends_the_wait) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   std::stop_source source;
   bool result = true;
   const fiber waiter = spawn([&] {
@@ -246,7 +247,7 @@ struct slow_lock {
 };
 
 TEST_F(condition_variable_test, a_lock_may_suspend_and_be_cancelled_at_the_same_time) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   slow_lock slow{m};
   bool locked_again = false;
   victim v([&] {

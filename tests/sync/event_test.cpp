@@ -9,6 +9,7 @@
 
 #include "plain_order.hpp"
 #include "sync/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/test_clock.hpp"
 
 namespace weft {
@@ -53,7 +54,7 @@ TEST(event, wakes_all_in_the_order_of_their_coming) {
 }
 
 TEST(event, who_times_out_returns_false_and_leaves_the_others) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   event e;
   int woken = 0;
   const fiber other = spawn([&] { woken += e.wait() ? 1 : 0; });

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sync/helpers.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/channel.hpp"
 #include "weft/event.hpp"
 #include "weft/future.hpp"
@@ -24,7 +25,7 @@ using namespace test;
 
 // Its issue 771: who is woken by a set, and clears, is not told of that same set when it waits anew.
 TEST(gevent_cases, a_wait_behind_a_clear_is_not_ended_by_the_set_before) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   event e;
   std::array<waitable_ref, 1> all{e};
   const fiber waiter = spawn([&] {
@@ -124,7 +125,7 @@ TEST(gevent_cases, trying_from_a_thread_without_a_hub_serves_who_waits) {
 }
 
 TEST(gevent_cases, a_peek_waits_for_the_first_value_and_leaves_it) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   queue<int> q;
   EXPECT_EQ(q.peek(1ms), std::nullopt);
   std::optional<int> seen;

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "sync/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/test_clock.hpp"
 
 namespace weft {
@@ -31,7 +32,7 @@ TEST(latch, opens_when_the_count_is_zero_and_stays_open) {
 }
 
 TEST(latch, arrive_and_wait_counts_also_if_it_times_out_or_is_cancelled) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   latch l(3);
   EXPECT_FALSE(l.arrive_and_wait(1, 1us));
   victim v([&] { l.arrive_and_wait(); });

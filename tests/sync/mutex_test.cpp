@@ -8,6 +8,7 @@
 #include <string>
 
 #include "sync/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/event.hpp"
 #include "weft/test_clock.hpp"
 
@@ -22,7 +23,7 @@ static_assert(!std::is_copy_constructible_v<mutex> && !std::is_move_constructibl
 static_assert(sizeof(mutex) == 32);
 
 TEST(mutex, the_guards_of_the_standard_library_work_on_it) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   mutex a, b;
   {
     const std::lock_guard guard(a);
@@ -102,7 +103,7 @@ TEST(mutex, a_passed_deadline_means_try) {
 }
 
 TEST(mutex, who_times_out_leaves_the_others_in_order) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   mutex m;
   std::string order;
   m.lock();

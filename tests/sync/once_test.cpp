@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "sync/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/event.hpp"
 #include "weft/test_clock.hpp"
 
@@ -90,7 +91,7 @@ TEST(once, cancelling_who_calls_leaves_it_to_the_next_and_who_waits_just_goes) {
 }
 
 TEST(once, a_deadline_ends_the_wait_for_another) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   once_flag flag;
   mutex gate;
   gate.lock();

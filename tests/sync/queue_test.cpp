@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "sync/helpers.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 #include "weft/test_clock.hpp"
 
@@ -100,7 +101,7 @@ TEST(queue, a_full_one_makes_who_pushes_wait_in_turn) {
 }
 
 TEST(queue, times_out_without_a_trace) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   queue<std::unique_ptr<int>> q(1);
   EXPECT_EQ(q.pop(0s), std::nullopt);
   EXPECT_EQ(q.pop(1ms), std::nullopt);
@@ -121,7 +122,7 @@ TEST(queue, a_capacity_of_0_is_refused) {
 // -- peek
 
 TEST(queue_peek, shows_the_next_and_leaves_it) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   priority_queue<int> q;
   EXPECT_EQ(q.try_peek(), std::nullopt);
   EXPECT_EQ(q.peek(0s), std::nullopt);
@@ -177,7 +178,7 @@ TEST(queue_join, an_empty_queue_is_done) {
 }
 
 TEST(queue_join, waits_until_every_value_is_reported) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   queue<int> q;
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(q.push(i));
   EXPECT_EQ(q.unfinished(), 5u);
@@ -369,7 +370,7 @@ TEST(queue_gevent, a_taker_that_gave_up_does_not_swallow_a_value) {
 }
 
 TEST(queue_gevent, two_takers_that_gave_up) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   queue<std::string> q;
   for (int i = 0; i < 2; ++i) spawn([&] { EXPECT_EQ(q.pop(1ms), std::nullopt); }).join();
   EXPECT_TRUE(q.push("sent"));
@@ -397,7 +398,7 @@ TEST(queue_gevent, many_takers_one_value_each) {
 }
 
 TEST(queue_gevent, the_place_of_a_sender_that_gave_up_is_free) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   queue<int> q(1);
   EXPECT_TRUE(q.push(1));
   EXPECT_FALSE(q.push(2, 1ms));

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "sync/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/test_clock.hpp"
 
 namespace weft {
@@ -41,7 +42,7 @@ TEST(recursive_mutex, the_last_unlock_frees_it) {
 }
 
 TEST(recursive_mutex, the_guards_of_the_standard_library_work_on_it) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   recursive_mutex m;
   const std::lock_guard outer(m);
   const std::unique_lock inner(m, 1ms);
@@ -84,7 +85,7 @@ TEST(recursive_mutex, a_cancelled_lock_has_not_locked) {
 }
 
 TEST(recursive_mutex, who_times_out_has_not_locked) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   recursive_mutex m;
   m.lock();
   spawn([&] {

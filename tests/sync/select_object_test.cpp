@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "sync/helpers.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/barrier.hpp"
 #include "weft/channel.hpp"
 #include "weft/event.hpp"
@@ -74,7 +75,7 @@ struct everything {
 };
 
 TEST(select_object, everything_in_one_wait) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   using act = void (*)(everything&);
   const std::array<std::pair<act, const char*>, 8> acts{{
       {[](everything& a) { EXPECT_TRUE(a.c.try_send(1)); }, "c1"},
@@ -217,7 +218,7 @@ TEST(select_object, is_fair) {
 
 // A fiber that sends to a channel and watches it: its own place in the queue makes the channel ready for others alone.
 TEST(select_object, its_own_send_is_no_news_to_it) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   channel<int> c(0);
   EXPECT_EQ(select(on_send(c, 1, nothing), on(c, nothing), 1ms), std::nullopt);
   std::optional<std::size_t> which, other;

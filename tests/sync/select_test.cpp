@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sync/helpers.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 #include "weft/test_clock.hpp"
 
@@ -82,7 +83,7 @@ TEST(select, two_selects_meet_on_a_rendezvous) {
 }
 
 TEST(select, does_not_serve_itself) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   channel<int> a(0);
   EXPECT_EQ(select(on_receive(a, nothing), on_send(a, 1, nothing), 1ms), std::nullopt);
   EXPECT_FALSE(a.try_send(1));
@@ -110,7 +111,7 @@ TEST(select, otherwise_means_now_or_never) {
 }
 
 TEST(select, ends_at_its_deadline_and_does_nothing) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   channel<int> a(0), b(0);
   EXPECT_EQ(select(on_receive(a, nothing), on_send(b, 1, nothing), 0s), std::nullopt);
   EXPECT_EQ(select(on_receive(a, nothing), on_send(b, 1, nothing), 1ms), std::nullopt);
@@ -121,7 +122,7 @@ TEST(select, ends_at_its_deadline_and_does_nothing) {
 }
 
 TEST(select, a_timer_is_a_case) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   channel<int> a(0);
   bool rang = false;
   EXPECT_EQ(select(on_receive(a, nothing), on_timeout(1ms, [&] { rang = true; }), on_timeout(1h, nothing)), 1u);
@@ -222,7 +223,7 @@ TEST(select, any_number_of_cases_at_run_time) {
 }
 
 TEST(select, its_functions_may_wait_throw_and_select) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   channel<int> a(1);
   EXPECT_TRUE(a.send(1));
   int inner = 0;

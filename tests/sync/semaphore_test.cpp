@@ -9,6 +9,7 @@
 #include <string>
 
 #include "sync/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/test_clock.hpp"
 
 namespace weft {
@@ -23,7 +24,7 @@ static_assert(std::is_same_v<counting_semaphore<1>, binary_semaphore>);
 static_assert(sizeof(counting_semaphore<>) == 56);
 
 TEST(semaphore, gives_as_many_units_as_there_are) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   counting_semaphore<5> s(2);
   s.acquire();
   EXPECT_TRUE(s.try_acquire());
@@ -77,7 +78,7 @@ TEST(semaphore, one_takes_what_another_gives) {
 }
 
 TEST(semaphore, who_times_out_took_none) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   counting_semaphore s(0);
   EXPECT_FALSE(s.try_acquire_for(1ms));
   s.release();

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "sync/support.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/test_clock.hpp"
 
 namespace weft {
@@ -24,7 +25,7 @@ static_assert(!std::is_copy_constructible_v<shared_mutex>);
 static_assert(sizeof(shared_mutex) == 40);
 
 TEST(shared_mutex, the_guards_of_the_standard_library_work_on_it) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   shared_mutex m;
   {
     const std::shared_lock one(m);
@@ -136,7 +137,7 @@ TEST(shared_mutex, readers_that_stand_together_go_together) {
 }
 
 TEST(shared_mutex, readers_go_on_when_the_writer_before_them_times_out) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   shared_mutex m;
   arrivals a(m);
   m.lock_shared();

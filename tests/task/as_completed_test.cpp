@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/core/cancelling.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 #include "weft/test_clock.hpp"
 
@@ -28,7 +29,7 @@ struct several {
 };
 
 TEST(as_completed, gives_each_once_in_the_order_of_completion) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   several s(3);
   s.promises[1].set_value(1);
   as_completed coming(s.futures);
@@ -44,7 +45,7 @@ TEST(as_completed, gives_each_once_in_the_order_of_completion) {
 }
 
 TEST(as_completed, the_loop_ends_at_its_deadline) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   several s(2);
   s.promises[0].set_value(1);
   int count = 0;
@@ -129,7 +130,7 @@ TEST(wait, without_a_failure_until_all_are_ready) {
 }
 
 TEST(wait, ends_at_its_deadline_and_by_a_cancellation) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   several s(2);
   s.promises[0].set_value(1);
   EXPECT_EQ(wait(s.futures, return_when::all_completed, 1ms).not_done.size(), 1U);

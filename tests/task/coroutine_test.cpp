@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "tests/core/cancelling.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 #include "weft/test_clock.hpp"
 
@@ -46,7 +47,7 @@ struct event {
 };
 
 TEST(coroutine, awaits_a_future_that_is_ready_or_not) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   EXPECT_EQ(twice(make_ready_future(4)).get(), 8);
   promise<int> p;
   future<int> f = twice(p.get_future());
@@ -56,7 +57,7 @@ TEST(coroutine, awaits_a_future_that_is_ready_or_not) {
 }
 
 TEST(coroutine, awaits_several) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   promise<std::string> a, b;
   future<std::string> f = joined(a.get_future(), b.get_future());
   b.set_value("b");
@@ -73,7 +74,7 @@ TEST(coroutine, failures_pass_through) {
 }
 
 TEST(coroutine, goes_on_in_a_fiber_so_it_may_block) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   promise<int> p;
   auto body = [](future<int> f) -> future<std::uint64_t> {
     co_await std::move(f);
@@ -86,6 +87,7 @@ TEST(coroutine, goes_on_in_a_fiber_so_it_may_block) {
 }
 
 TEST(coroutine, goes_on_on_its_own_hub) {
+  WEFT_NEEDS_PLAIN_THREADS();
   promise<int> p;
   auto body = [](future<int> f) -> future<std::thread::id> {
     co_await std::move(f);
@@ -119,7 +121,7 @@ TEST(await, is_resumed_from_another_thread) {
 }
 
 TEST(await, ends_at_a_deadline_and_by_a_cancellation) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   event e;
   EXPECT_EQ(await(e, 1ms), std::nullopt);
   e.waiting.resume();
@@ -130,7 +132,7 @@ TEST(await, ends_at_a_deadline_and_by_a_cancellation) {
 }
 
 TEST(await, what_was_moved_in_lives_until_it_is_finished) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   struct holder {
     event* e;
     std::shared_ptr<int> held;

@@ -14,6 +14,7 @@
 
 #include "plain_order.hpp"
 #include "tests/core/cancelling.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 #include "weft/test_clock.hpp"
 
@@ -138,7 +139,7 @@ TEST(future, a_fiber_waits_for_a_fiber) {
 }
 
 TEST(future, a_wait_ends_at_its_deadline) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   promise<int> p;
   future<int> f = p.get_future();
   EXPECT_FALSE(f.wait(5ms));
@@ -250,7 +251,7 @@ TEST(then, of_one_that_is_ready_runs_in_a_fiber_of_its_own) {
 }
 
 TEST(then, waits_for_a_future_that_is_returned) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   promise<int> inner;
   future<int> f = make_ready_future().then([&](const future<void>&) { return inner.get_future(); });
   EXPECT_FALSE(f.wait(1ms));
@@ -302,6 +303,7 @@ TEST(then, cancelled_before_the_source_is_ready_it_is_not_called) {
 }
 
 TEST(then, runs_on_the_hub_where_it_was_said) {
+  WEFT_NEEDS_PLAIN_THREADS();
   const auto here = std::this_thread::get_id();
   promise<int> p;
   auto where = p.get_future().then([](const future<int>&) { return std::this_thread::get_id(); });
@@ -337,7 +339,7 @@ TEST(cancel, is_for_tasks_alone) {
 
 // gevent's cases for AsyncResult, as far as they are about more than Python.
 TEST(async_result, get_with_a_timeout_then_the_value) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   promise<int> p;
   future<int> f = p.get_future();
   EXPECT_FALSE(f.wait(1ms));

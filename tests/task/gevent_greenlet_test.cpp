@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/core/cancelling.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/event.hpp"
 #include "weft/fiber.hpp"
 #include "weft/future.hpp"
@@ -178,7 +179,7 @@ TEST(gevent_greenlet, kill_of_one_that_kills_its_killer) {
 }
 
 TEST(gevent_greenlet, join_leaves_only_by_its_own_timeout) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   const task<> sleeps = spawn([] { this_fiber::sleep_for(1h); });
   EXPECT_FALSE(sleeps.join(1ms));
   EXPECT_FALSE(sleeps.ready());

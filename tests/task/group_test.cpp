@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/core/cancelling.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/event.hpp"
 #include "weft/hub.hpp"
 #include "weft/run.hpp"
@@ -52,7 +53,7 @@ TEST(group, a_member_gives_its_result) {
 }
 
 TEST(group, join_ends_at_its_deadline_and_by_a_cancellation) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   group g;
   g.spawn(sleep_long);
   EXPECT_FALSE(g.join(1ms));
@@ -117,7 +118,7 @@ TEST(group, kill_meets_those_that_come_meanwhile_and_each_once) {
 }
 
 TEST(group, kill_gives_up_on_one_that_goes_on) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   group g;
   event leave;
   g.spawn([&] {
@@ -165,7 +166,7 @@ TEST(group, add_discard_and_contains) {
 }
 
 TEST(group, the_failure_of_a_member_is_rethrown_where_that_is_asked_for) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   group g;
   g.spawn([] {});
   const auto failing = g.spawn([] { throw std::domain_error("x"); });
@@ -292,7 +293,7 @@ TEST(group, a_cancelled_apply_or_map_has_ended_its_fibers) {
 }
 
 TEST(group, a_map_that_is_late_has_ended_its_fibers) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   group g;
   int unwound = 0;
   const auto body = [&](int n) {
@@ -318,7 +319,7 @@ TEST(group, a_map_that_is_late_has_ended_its_fibers) {
 }
 
 TEST(group, a_kill_of_results_tells_that_it_is_late) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   group g;
   event go_on;
   auto results = g.imap(

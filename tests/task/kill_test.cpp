@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/core/turnstile.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/cancel_on_stop.hpp"
 #include "weft/cancelled.hpp"
 #include "weft/fiber.hpp"
@@ -89,7 +90,7 @@ TEST(kill, without_waiting_and_the_first_of_several_counts) {
 }
 
 TEST(kill, a_fiber_may_catch_it_and_go_on_and_be_killed_again) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   int caught = 0;
   const task<int> t = spawn([&] {
     for (;;) {
@@ -120,7 +121,7 @@ TEST(kill, oneself_throws_at_once) {
 }
 
 TEST(kill, waits_behind_a_shield) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   turnstile gate;
   bool whole = false;
   const task<> t = spawn([&] {
@@ -212,6 +213,7 @@ TEST(stop_token, a_function_that_takes_one_gets_one_that_kill_triggers) {
 }
 
 TEST(stop_token, ends_a_computation_that_never_waits) {
+  WEFT_NEEDS_PLAIN_THREADS();
   std::atomic<bool> runs{false};
   const task<int> t = spawn([&](const std::stop_token& stop) {
     runs = true;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/hub.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/event.hpp"
 #include "weft/fiber.hpp"
 #include "weft/wait.hpp"
@@ -110,6 +111,7 @@ TEST(local, a_destructor_may_wait_and_nothing_cancels_it_and_it_may_use_others) 
 }
 
 TEST(local, of_threads_with_and_without_a_hub) {
+  WEFT_NEEDS_PLAIN_THREADS();
   for (const bool with_hub : {false, true}) {
     std::string order;
     std::thread([&] {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tests/core/cancelling.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/condition_variable.hpp"
 #include "weft/event.hpp"
 #include "weft/mutex.hpp"
@@ -87,7 +88,7 @@ TEST(pool, who_waits_for_room_gets_it_in_turn) {
 }
 
 TEST(pool, try_spawn_and_a_deadline) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   pool p(1);
   event leave;
   ASSERT_TRUE(p.try_spawn(0s, [&] { leave.wait(); }).has_value());
@@ -144,7 +145,7 @@ TEST(pool, without_a_limit) {
 }
 
 TEST(pool, add_takes_room_and_discard_gives_it_back) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   pool p(1);
   const fiber first = spawn(sleep_long);
   const fiber second = spawn(sleep_long);
@@ -319,7 +320,7 @@ struct mailbox {
 };
 
 TEST_P(of_size, a_range_that_waits_does_not_hold_up_results) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   pool p(GetParam());
   for (const bool ordered : {true, false}) {
     mailbox box;
@@ -435,7 +436,7 @@ TEST(pool_map, a_member_that_is_killed_is_a_failure_of_its_element) {
 }
 
 TEST(pool_map, results_that_are_left_take_no_more) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   pool p(2);
   event leave;
   int begun = 0;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/runtime.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/channel.hpp"
 #include "weft/event.hpp"
 #include "weft/fiber.hpp"
@@ -37,6 +38,7 @@ TEST(run, gives_what_main_gives_and_throws_what_it_throws) {
 }
 
 TEST(run, as_many_hubs_as_the_process_may_use) {
+  WEFT_NEEDS_PLAIN_THREADS();
   cpu_set_t allowed, one;
   ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
   CPU_ZERO(&one);

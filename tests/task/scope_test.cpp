@@ -15,6 +15,7 @@
 #include "plain_order.hpp"
 #include "tests/core/cancelling.hpp"
 #include "tests/core/other_hubs.hpp"
+#include "tests/plain_threads.hpp"
 #include "tests/task/reports.hpp"
 #include "weft/event.hpp"
 #include "weft/test_clock.hpp"
@@ -282,7 +283,7 @@ TEST(scope, one_that_was_cancelled_says_so_whoever_ends_first) {
 }
 
 TEST(scope, a_deadline) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   scope s(2ms);
   EXPECT_FALSE(s.run([&] { s.spawn(sleep_long); })) << "while it waits";
   s.set_deadline(2ms);
@@ -346,7 +347,7 @@ TEST(scope, a_kill_of_the_parent_reaches_the_children) {
 }
 
 TEST(scope, a_timeout_and_a_scope_further_out_reach_the_children) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   int unwound = 0;
   scope inner, outer;
   auto body = [&] {

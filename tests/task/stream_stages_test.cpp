@@ -10,6 +10,7 @@
 
 #include "task/numbers.hpp"
 #include "tests/core/cancelling.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/channel.hpp"
 #include "weft/event.hpp"
 #include "weft/run.hpp"
@@ -112,7 +113,7 @@ TEST(stream_take_until, from_another_hub) {
 // -- delay
 
 TEST(stream_delay, gives_each_value_so_much_later) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   channel<int> c(8);
   for (int i : {1, 2, 3}) EXPECT_TRUE(c.send(i));
   auto run = streams::from(c).delay(1h).open();
@@ -131,7 +132,7 @@ TEST(stream_delay, gives_each_value_so_much_later) {
 }
 
 TEST(stream_delay, takes_no_more_than_it_was_told_to) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   std::atomic<int> made{0};
   auto run = endless().tap([&](int) { ++made; }).delay(1h, 3).open();
   EXPECT_EQ(run.next(), 1);
@@ -145,7 +146,7 @@ TEST(stream_delay, can_be_cancelled) {
 // -- consumers
 
 TEST(stream_consumers, end_at_their_deadline) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   channel<int> c(8), to(8);
   for (int i : {1, 2, 3, 4, 5}) EXPECT_TRUE(c.send(i));
   const auto s = streams::from(c);

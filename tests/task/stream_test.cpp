@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "task/numbers.hpp"
+#include "tests/plain_threads.hpp"
 #include "weft/broadcast.hpp"
 #include "weft/queue.hpp"
 #include "weft/streams.hpp"
@@ -52,7 +53,7 @@ TEST(stream, stages_do_what_their_names_say) {
 }
 
 TEST(stream, consumers) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   int sum = 0;
   numbers(4).for_each([&](int i) { sum += i; });
   EXPECT_EQ(sum, 10);
@@ -126,7 +127,7 @@ TEST(stream, values_may_be_moved_only) {
 }
 
 TEST(stream, sources) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   const std::list<int> kept{1, 2};
   EXPECT_EQ(streams::from(kept).collect(), (vector{1, 2}));
   struct single_pass {  // as a generator's range is
@@ -168,7 +169,7 @@ TEST(stream, sources_that_values_are_taken_from) {
 }
 
 TEST(stream, interval_skips_what_nobody_was_there_for) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   auto run = streams::interval(1ms).open();
   const deadline later = 5ms;
   this_fiber::sleep_until(later);
@@ -177,7 +178,7 @@ TEST(stream, interval_skips_what_nobody_was_there_for) {
 }
 
 TEST(stream, a_period_that_is_none) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   for (const auto period : {0ms, -1ms}) {
     EXPECT_THROW((void)streams::interval(period), std::invalid_argument);
     EXPECT_THROW((void)numbers(1).sample(period), std::invalid_argument);
@@ -203,7 +204,7 @@ TEST(stream_errors, travel_to_the_consumer_and_end_the_run) {
 }
 
 TEST(stream_errors, retry_begins_anew) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   EXPECT_EQ(failing(2, std::make_shared<int>(2)).retry(2).take(4).collect(), (vector{1, 2, 1, 2}));
   EXPECT_EQ(failing(2, std::make_shared<int>(2)).retry(2).take(7).collect(), (vector{1, 2, 1, 2, 1, 2, 3}));
   EXPECT_THROW((void)failing(2, std::make_shared<int>(3)).retry(2).collect(), std::runtime_error);
@@ -230,7 +231,7 @@ TEST(stream_errors, on_error_goes_on_with_something_else) {
 }
 
 TEST(stream_errors, what_is_meant_for_the_consumer_passes) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   channel<int> quiet(0);
   int handled = 0;
   const auto patient = streams::from(quiet).retry(100).on_error([&](auto&&) {
@@ -253,7 +254,7 @@ TEST(stream_errors, misuse) {
 // -- several values together
 
 TEST(stream, buffer_makes_lists) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   EXPECT_EQ(numbers(5).buffer(2).collect(), (vector<vector<int>>{{1, 2}, {3, 4}, {5}}));
   EXPECT_EQ(streams::empty<int>().buffer(2).count(), 0u);
   channel<int> c(8);
@@ -280,7 +281,7 @@ TEST(stream, window_makes_streams) {
 }
 
 TEST(stream, window_ends_at_its_time) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   channel<int> c(8);
   auto run = streams::from(c).window(3, 1ms).open();
   EXPECT_TRUE(c.send(1));
@@ -315,7 +316,7 @@ TEST(stream, zip_pairs) {
 // -- time
 
 TEST(stream_time, debounce_waits_for_silence) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   channel<int> c(8);
   for (int i : {1, 2, 3}) EXPECT_TRUE(c.send(i));
   auto run = streams::from(c).debounce(30ms).open();
@@ -328,7 +329,7 @@ TEST(stream_time, debounce_waits_for_silence) {
 }
 
 TEST(stream_time, throttle_lets_one_through_and_then_pauses) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   EXPECT_EQ(numbers(9).throttle(1h).collect(), (vector{1}));
   EXPECT_EQ(numbers(3).throttle(0s).collect(), (vector{1, 2, 3}));
   channel<int> c(8);
@@ -342,7 +343,7 @@ TEST(stream_time, throttle_lets_one_through_and_then_pauses) {
 }
 
 TEST(stream_time, sample_gives_the_last_of_each_period) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   EXPECT_EQ(numbers(9).sample(1h).collect(), (vector{9})) << "at the end what is left";
   channel<int> c(8);
   for (int i : {1, 2}) EXPECT_TRUE(c.send(i));
@@ -357,7 +358,7 @@ TEST(stream_time, sample_gives_the_last_of_each_period) {
 }
 
 TEST(stream_time, timeout_fails_when_nothing_comes) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   channel<int> c(1);
   auto run = streams::from(c).timeout(30ms).open();
   EXPECT_TRUE(c.send(1));

@@ -15,6 +15,7 @@
 
 #include "core/hub.hpp"
 #include "tests/core/other_hubs.hpp"
+#include "tests/plain_threads.hpp"
 #include "tests/task/reports.hpp"
 #include "weft/fiber.hpp"
 #include "weft/test_clock.hpp"
@@ -74,7 +75,7 @@ TEST(task, throws_what_ended_the_fiber_each_time) {
 }
 
 TEST(task, get_of_none_of_itself_and_past_its_deadline) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   const task<int> none;
   EXPECT_THROW(none.get(), std::system_error);
   task<> me;
@@ -139,6 +140,7 @@ TEST(task, handles_that_go_on_another_thread_leave_nothing) {
 }
 
 TEST(task, a_plain_thread_joins_without_a_hub) {
+  WEFT_NEEDS_PLAIN_THREADS();
   std::atomic<bool> go{false};
   const task<int> t = spawn([&] {
     while (!go) this_fiber::yield();
@@ -155,6 +157,7 @@ TEST(task, a_plain_thread_joins_without_a_hub) {
 }
 
 TEST(task, a_join_keeps_its_deadline_though_the_other_hub_is_blocked) {
+  WEFT_NEEDS_PLAIN_THREADS();
   std::atomic<const task<>*> far{nullptr};
   std::atomic<bool> go{false};
   std::thread other([&] {
@@ -186,7 +189,7 @@ TEST(task, is_a_key_and_has_a_name) {
 }
 
 TEST(task, a_delayed_start) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   std::string order;
   const task<> later = spawn_after(3ms, [&] { order += 'b'; });
   const task<> point = spawn({.start = weft::clock::now() + 6ms}, [&] { order += 'c'; });

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/plain_threads.hpp"
 #include "weft/cancelled.hpp"
 #include "weft/detail/spin.hpp"
 #include "weft/fiber.hpp"
@@ -76,7 +77,7 @@ TEST(wait_each, gives_each_once_as_it_becomes_ready) {
 }
 
 TEST(wait_each, is_lazy_and_ends_at_its_deadline) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   std::vector<task<int>> all = three();
   all.push_back(spawn_after(1h, [] { return 4; }));
   int seen = 0;
@@ -139,7 +140,7 @@ TEST(wait_each, an_object_that_cannot_be_subscribed_to) {
 }
 
 TEST(wait, for_the_first_some_or_all) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   std::vector<task<int>> all = three();
   const auto first = wait(all, 1);
   ASSERT_EQ(first.size(), 1u);
@@ -192,7 +193,7 @@ TEST(wait, for_fibers_of_other_hubs_and_on_a_plain_thread) {
 }
 
 TEST(join_all, says_whether_all_have_ended_in_time) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   std::vector<task<int>> all = three();
   EXPECT_TRUE(join_all(all));
   EXPECT_TRUE(join_all(std::vector<fiber>()));
@@ -223,7 +224,7 @@ TEST(kill_all, throws_the_same_at_each_and_runs_none_that_has_not_begun) {
 }
 
 TEST(kill_all, ends_at_its_deadline) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   std::vector<task<>> stubborn;
   bool stop = false;
   stubborn.push_back(spawn([&] {

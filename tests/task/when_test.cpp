@@ -11,6 +11,7 @@
 #include <tuple>
 #include <vector>
 
+#include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 #include "weft/test_clock.hpp"
 
@@ -20,7 +21,7 @@ namespace weft {
 namespace {
 
 TEST(when_all, waits_for_each) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   promise<int> a;
   promise<std::string> b;
   auto all = when_all(a.get_future(), b.get_future());
@@ -77,7 +78,7 @@ TEST(when_all, of_producers_on_other_threads) {
 }
 
 TEST(when_any, gives_the_first_and_the_others_as_they_are) {
-  const test_clock clock;
+  WEFT_TEST_CLOCK(clock);
   promise<int> a, b;
   std::vector<future<int>> asked;
   asked.push_back(a.get_future());
