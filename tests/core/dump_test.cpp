@@ -73,6 +73,7 @@ TEST_F(dump, names_each_fiber_with_its_wait_and_its_stack_and_disturbs_nobody) {
 }
 
 TEST_F(dump, is_there_for_programs_too) {
+  WEFT_NEEDS_PLAIN_THREADS();
   const weft::fiber f = spawn({.name = "asked for"}, [] { this_fiber::sleep_for(1h); });
   this_fiber::yield();
   weft::dump();
