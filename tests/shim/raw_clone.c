@@ -89,7 +89,7 @@ int main(void) {
     for (int i = 0; i < count; i++) CHECK_EQ(syscall(SYS_tgkill, getpid(), children[i].told_parent, 0), 0);
     for (int i = 0; i < count; i++) players[i] = start(play, &children[i]);
     for (int i = 0; i < count; i++) finish(players[i]);
-    for (int i = 0; i < count; i++) CHECK_OTHERS_RAN(await_end(&children[i]));
+    for (int i = 0; i < count; i++) await_end(&children[i]);
     FACT("round %d", round);
   }
   CHECK_ERR(syscall(SYS_tgkill, getpid(), children[0].told_parent, 0), ESRCH);

@@ -433,6 +433,7 @@ TEST(pool_map, a_member_that_is_killed_is_a_failure_of_its_element) {
   begun.wait();
   p.request_kill();
   EXPECT_THROW(results.next(), task_cancelled);
+  EXPECT_TRUE(results.kill()) << "the next one knows of the event, too";
 }
 
 TEST(pool_map, results_that_are_left_take_no_more) {
