@@ -8,7 +8,6 @@
 #include <atomic>
 #include <chrono>
 #include <deque>
-#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -16,9 +15,8 @@
 
 #include "tests/core/cancelling.hpp"
 #include "tests/plain_threads.hpp"
-#include "weft/condition_variable.hpp"
+#include "tests/task/ranges.hpp"
 #include "weft/event.hpp"
-#include "weft/mutex.hpp"
 #include "weft/test_clock.hpp"
 
 using namespace std::chrono_literals;
@@ -26,21 +24,10 @@ using namespace std::chrono_literals;
 namespace weft {
 namespace {
 
+using namespace test;
 using testing_support::cancels;
 
 void sleep_long() { this_fiber::sleep_for(1h); }
-
-std::vector<int> up_to(int count) {
-  std::vector<int> numbers(static_cast<std::size_t>(count));
-  std::iota(numbers.begin(), numbers.end(), 0);
-  return numbers;
-}
-template <class Results>
-auto to_vector(Results&& results) {
-  std::vector<typename std::remove_reference_t<Results>::value_type> all;
-  for (auto& each : results) all.push_back(std::move(each));
-  return all;
-}
 
 TEST(pool, spawn_waits_while_it_is_full) {
   pool p(2);
@@ -282,43 +269,6 @@ TEST_P(of_size, imap_unordered_is_in_the_order_of_completion) {
   EXPECT_EQ(order, GetParam() == 1 ? (std::vector<int>{10, 1, 2}) : (std::vector<int>{1, 2, 10}));
 }
 
-// A range of what others put in, which waits for more: gevent's issues 311 and 423.
-struct mailbox {
-  mutex m;
-  condition_variable changed;
-  std::deque<int> content;
-  bool closed = false;
-
-  void put(int n) {
-    const std::lock_guard guard(m);
-    content.push_back(n);
-    changed.notify_one();
-  }
-  void close() {
-    const std::lock_guard guard(m);
-    closed = true;
-    changed.notify_one();
-  }
-  struct sentinel {};
-  struct iterator {
-    mailbox* box;
-    int operator*() {
-      const std::lock_guard guard(box->m);
-      const int n = box->content.front();
-      box->content.pop_front();
-      return n;
-    }
-    iterator& operator++() { return *this; }
-    bool operator==(sentinel) const {
-      std::unique_lock guard(box->m);
-      box->changed.wait(guard, [this] { return box->closed || !box->content.empty(); });
-      return box->content.empty();
-    }
-  };
-  iterator begin() { return {this}; }
-  sentinel end() { return {}; }
-};
-
 TEST_P(of_size, a_range_that_waits_does_not_hold_up_results) {
   WEFT_TEST_CLOCK(clock);
   pool p(GetParam());
@@ -367,107 +317,6 @@ TEST_P(of_size, results_that_nobody_reads_hold_up_the_work) {
     use(p.imap_unordered(body, up_to(50), most));
     EXPECT_EQ(read, 50U);
   }
-}
-
-int divided(int n) {
-  if (n == 0) throw std::domain_error("zero");
-  return 100 / n;
-}
-
-TEST(pool_map, throws_the_first_failure) {
-  pool p(3);
-  EXPECT_THROW(p.map(divided, std::vector<int>{1, 0, 2}), std::domain_error);
-  EXPECT_TRUE(p.empty()) << "the others have ended too";
-}
-
-TEST(pool_map, reading_goes_on_behind_a_failure) {
-  pool p(1);
-  auto read = [](auto&& results) {
-    EXPECT_EQ(results.next(), 100);
-    EXPECT_THROW(results.next(), std::domain_error);
-    EXPECT_EQ(results.next(), 50);
-    EXPECT_EQ(results.next(), std::nullopt);
-  };
-  read(p.imap(divided, std::vector<int>{1, 0, 2}));
-  read(p.imap_unordered(divided, std::vector<int>{1, 0, 2}));
-}
-
-struct breaking_range {
-  struct iterator {
-    int at;
-    int operator*() const {
-      if (at == 3) throw std::out_of_range("broken");
-      return at;
-    }
-    iterator& operator++() {
-      ++at;
-      return *this;
-    }
-    bool operator==(const iterator&) const { return false; }
-  };
-  iterator begin() const { return {1}; }
-  iterator end() const { return {0}; }
-};
-
-TEST(pool_map, a_range_that_throws) {
-  pool p(3);
-  EXPECT_THROW(p.map([](int n) { return n; }, breaking_range()), std::out_of_range);
-  EXPECT_THROW(to_vector(p.imap_unordered([](int n) { return n; }, breaking_range())), std::out_of_range);
-  auto results = p.imap([](int n) { return n; }, breaking_range());
-  EXPECT_EQ(results.next(), 1);
-  EXPECT_EQ(results.next(), 2);
-  EXPECT_THROW(results.next(), std::out_of_range);
-  EXPECT_EQ(results.next(), std::nullopt);
-  EXPECT_TRUE(results.done());
-}
-
-TEST(pool_map, a_member_that_is_killed_is_a_failure_of_its_element) {
-  pool p(1);
-  event begun;
-  auto results = p.imap(
-      [&](int) {
-        begun.set();
-        sleep_long();
-      },
-      up_to(3));
-  begun.wait();
-  p.request_kill();
-  EXPECT_THROW(results.next(), task_cancelled);
-  EXPECT_TRUE(results.kill()) << "the next one knows of the event, too";
-}
-
-TEST(pool_map, results_that_are_left_take_no_more) {
-  WEFT_TEST_CLOCK(clock);
-  pool p(2);
-  event leave;
-  int begun = 0;
-  {
-    auto results = p.imap_unordered(
-        [&](int) {
-          ++begun;
-          leave.wait();
-        },
-        up_to(1000));
-    EXPECT_TRUE(cancels([&] { results.next(); }));
-    EXPECT_EQ(results.next(1ms), std::nullopt);
-  }
-  leave.set();
-  EXPECT_TRUE(p.join());
-  EXPECT_EQ(begun, 2);
-}
-
-TEST(pool_map, results_that_are_left_while_their_range_waits) {
-  pool p(2);
-  mailbox box;
-  const auto results = p.imap([](int n) { return n; }, box);
-  this_fiber::yield();
-}
-
-TEST(pool_map, of_a_plain_thread) {
-  std::thread([] {
-    pool p(2);
-    EXPECT_EQ(p.map([](int n) { return n + 1; }, std::vector<int>{1, 2, 3}), (std::vector<int>{2, 3, 4}));
-  }).join();
 }
 
 TEST(pool, used_from_several_hubs) {
