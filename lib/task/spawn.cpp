@@ -75,13 +75,14 @@ void end_run(core::fiber& f, core::hub& h) noexcept {
   f.unlink();
   --h.live;
   h.add_load(-1);
-  f.sanitizer.destroy();
   if (__builtin_expect(f.state == core::fiber_state::lost, 0)) {
-    // Its thread has ended. Stack and block are left to who still names them, and who joins is told.
+    // Its thread has ended. Stack and block, and what ThreadSanitizer knows of it, are left to who still names them, and who
+    // joins is told.
     b.how = outcome::cancelled;
     mark_ended(b);
     return;
   }
+  f.sanitizer.destroy();
   if (f.stack) h.stacks.give(f.stack);
   f.stack = {};
   f.retire();
