@@ -10,6 +10,7 @@
 #include "shim/poll.hpp"
 #include "shim/poll_time.hpp"
 #include "shim/user_memory.hpp"
+#include "shim/user_time.hpp"
 #include "shim/wait_mask.hpp"
 
 namespace weft::shim {
@@ -64,8 +65,7 @@ long sys_epoll_pwait2(call& c) noexcept {
   std::int64_t due = core::timers::never;
   if (c.args[3] != 0) {
     timespec t;
-    if (!copy_in(t, c.arg<const void*>(3))) return -EFAULT;
-    if (t.tv_sec < 0 || t.tv_nsec < 0 || t.tv_nsec >= 1'000'000'000) return -EINVAL;
+    if (const long error = copy_in_time(t, c.arg<const void*>(3))) return error;
     due = t.tv_sec == 0 && t.tv_nsec == 0 ? 0 : c.resume_due != 0 ? c.resume_due : due_in(t.tv_sec, t.tv_nsec);
   }
   return wait_masked(c, due, c.arg<const void*>(4), c.args[5]);

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "shim/fault.hpp"
 
-#include <sys/resource.h>
-
-#include "base/memory.hpp"
 #include "base/message.hpp"
 #include "core/overflow.hpp"
 #include "core/runtime.hpp"
@@ -14,7 +11,6 @@
 #include "shim/signal_queue.hpp"
 #include "shim/signal_run.hpp"
 #include "shim/signals.hpp"
-#include "shim/start.hpp"
 #include "shim/thread.hpp"
 #include "shim/user_memory.hpp"
 
@@ -22,7 +18,6 @@ namespace weft::shim {
 
 namespace {
 
-constexpr std::size_t fault_stack_size = 64 * 1024;
 constinit void* fault_stacks[core::max_hubs];
 
 core::fault_place place_of(const siginfo_t& info, const ucontext_t& at) noexcept {
@@ -34,8 +29,7 @@ core::fault_place place_of(const siginfo_t& info, const ucontext_t& at) noexcept
 bool ends_stack(const thread& t, std::uint64_t address) noexcept {
   char byte;
   const std::uint64_t page = address & ~std::uint64_t{4095};
-  const bool below_top = t.is_main || address < t.start_sp;
-  return below_top && !weft_user_copy(&byte, reinterpret_cast<void*>(page), 1) &&
+  return address < t.start_sp && !weft_user_copy(&byte, reinterpret_cast<void*>(page), 1) &&
          weft_user_copy(&byte, reinterpret_cast<void*>(page + 4096), 1);
 }
 
@@ -47,16 +41,13 @@ bool read_link(core::frame_link& to, std::uint64_t from, const void*) noexcept {
 std::uint64_t stack_size(const thread& t, std::uint64_t address) noexcept {
   std::uint64_t bottom, size;
   const std::uint64_t first = (address & ~std::uint64_t{4095}) + 4096;
-  if (t.is_main) return main_stack_top() - first;
   return (find_thread_stack(t.start_sp - 1, bottom, size) ? bottom + size : t.start_sp) - first;
 }
 
 // Whether the limit would let main's stack, of @p size, grow on. The kernel keeps some pages free below it (stack_guard_gap).
 bool may_grow_beyond(std::uint64_t size) noexcept {
   constexpr std::uint64_t gap = 1024 * 1024;
-  rlimit limit{};
-  base::raw_syscall(SYS_prlimit64, 0, RLIMIT_STACK, nullptr, &limit);
-  return limit.rlim_cur > size + gap;
+  return main_stack_limit() > size + gap;
 }
 
 void report_overflow(const thread& t, const core::fault_place& at) noexcept {
@@ -102,15 +93,7 @@ void run_fault(int sig, siginfo_t* info, void* context) {
 
 }  // namespace
 
-void arm_fault_stack(unsigned hub_index) noexcept {
-  void*& stack = fault_stacks[hub_index];
-  if (stack == nullptr) stack = base::map_pages(fault_stack_size);
-  if (stack == nullptr) return;
-  stack_t own{};
-  own.ss_sp = stack;
-  own.ss_size = fault_stack_size;
-  base::raw_syscall(SYS_sigaltstack, &own, nullptr);
-}
+void arm_fault_stack(unsigned hub_index) noexcept { core::use_fault_stack(fault_stacks[hub_index]); }
 
 void on_fault(int sig, siginfo_t* info, void* context) {
   auto& at = *static_cast<ucontext_t*>(context);

@@ -13,6 +13,7 @@
 
 #include "shim/helper.hpp"
 #include "shim/user_memory.hpp"
+#include "shim/user_time.hpp"
 
 namespace weft::shim {
 
@@ -95,8 +96,7 @@ long sys_semop(call& c) noexcept {
 long sys_mq(call& c) noexcept {
   timespec until;
   if (const auto* user = c.arg<const timespec*>(4); user != nullptr) {
-    if (!copy_in(until, user)) return -EFAULT;
-    if (until.tv_sec < 0 || until.tv_nsec < 0 || until.tv_nsec >= 1'000'000'000) return -EINVAL;
+    if (const long error = copy_in_time(until, user)) return error;
   }
   // A time-out that has passed means: do not wait, and say so (mq_overview(7)).
   constexpr timespec passed{0, 0};

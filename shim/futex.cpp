@@ -14,6 +14,7 @@
 #include "shim/helper.hpp"
 #include "shim/thread.hpp"
 #include "shim/user_memory.hpp"
+#include "shim/user_time.hpp"
 
 namespace weft::shim {
 
@@ -269,8 +270,7 @@ long read_futex_due(const timespec* user, futex_clock clock, std::int64_t& due) 
   due = never;
   if (user == nullptr) return 0;
   timespec t;
-  if (!copy_in(t, user)) return -EFAULT;
-  if (t.tv_sec < 0 || t.tv_nsec < 0 || t.tv_nsec >= 1'000'000'000) return -EINVAL;
+  if (const long error = copy_in_time(t, user)) return error;
   std::int64_t ns;
   if (__builtin_mul_overflow(t.tv_sec, std::int64_t{1'000'000'000}, &ns) ||
       __builtin_add_overflow(ns, t.tv_nsec, &ns)) {

@@ -111,7 +111,7 @@ bool hub_thread_call(frame& f, long& result) noexcept {
   if (hidden_stage == stage::catching) {
     if (f.rax == SYS_rt_sigaction) {
       // The process's first pthread_create brings libc's own handlers with it (late_init), of the signal that is our kick, too.
-      call c{SYS_rt_sigaction, {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, &f};
+      call c = call_of(f);
       result = sys_rt_sigaction(c);
       return true;
     }

@@ -2,6 +2,7 @@
 #include "shim/memory.hpp"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "context/guard.hpp"
 #include "shim/late_objects.hpp"
@@ -122,6 +123,12 @@ bool find_thread_stack(std::uint64_t address, std::uint64_t& bottom, std::uint64
   bottom = s.bottom;
   size = s.size;
   return static_cast<bool>(s);
+}
+
+std::uint64_t main_stack_limit() noexcept {
+  rlimit limit{};
+  base::raw_syscall(SYS_prlimit64, 0, RLIMIT_STACK, nullptr, &limit);
+  return limit.rlim_cur;
 }
 
 }  // namespace weft::shim

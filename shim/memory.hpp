@@ -16,4 +16,7 @@ long sys_madvise(call&) noexcept;
 /// The thread stack of ours that @p address lies in, guard included; false if it lies in none.
 bool find_thread_stack(std::uint64_t address, std::uint64_t& bottom, std::uint64_t& size) noexcept;
 
+/// How many bytes the kernel lets main's stack grow to; the largest number where there is no limit.
+std::uint64_t main_stack_limit() noexcept;
+
 }  // namespace weft::shim

@@ -3,7 +3,6 @@
 
 #include <linux/sched.h>
 
-#include "shim/dispatch.hpp"
 #include "shim/futex.hpp"
 #include "shim/hub_threads.hpp"
 #include "shim/signals.hpp"
@@ -31,6 +30,12 @@ long plain_call(const frame& f) noexcept {
   return base::raw_syscall(nr, f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9);
 }
 
+// A call on one of libc's own futexes by who is no fiber, or by a hub's thread or libc's setxid handler for one: it is for fibers to see.
+long futex_call(frame& f) noexcept {
+  call c = call_of(f);
+  return native_futex(c);
+}
+
 // A light fiber between its own calls, which may wait; not a hub's loop, nor what is inside Weft already.
 core::fiber* calling_light_fiber() noexcept {
   core::hub& h = *weft_this_hub;
@@ -39,8 +44,8 @@ core::fiber* calling_light_fiber() noexcept {
 }
 
 // The program's dispositions are one table, whoever asks; the kernel's has our handlers in it.
-long action_of_light_fiber(const frame& f, core::fiber& me) noexcept {
-  call c{SYS_rt_sigaction, {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, nullptr};
+long action_of_light_fiber(frame& f, core::fiber& me) noexcept {
+  call c = call_of(f);
   me.hooked = 1;
   const long result = sys_rt_sigaction(c);
   me.hooked = 0;
@@ -59,6 +64,8 @@ long process_of_light_fiber(frame& f, core::fiber& me) noexcept {
 
 }  // namespace
 
+call call_of(frame& f) noexcept { return {static_cast<long>(f.rax), {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, &f}; }
+
 std::uint64_t child_stack(const frame& f) noexcept {
   if (f.rax == SYS_clone) return f.rsi;
   if (f.rax != SYS_clone3 || f.rsi < CLONE_ARGS_SIZE_VER0) return 0;
@@ -71,11 +78,7 @@ long internal_call(frame& f) {
   const auto nr = static_cast<long>(f.rax);
   long result;
   if (hub_thread_call(f, result)) return result;
-  if (is_futex(nr)) {
-    // What a hub's thread, or libc's setxid handler for a fiber, does to libc's own futexes is for fibers to see.
-    call c{nr, {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, &f};
-    return native_futex(c);
-  }
+  if (is_futex(nr)) return futex_call(f);
   core::fiber* const me = calling_light_fiber();
   if (me != nullptr && nr == SYS_rt_sigaction) return action_of_light_fiber(f, *me);
   if (makes_process(nr)) return me != nullptr ? process_of_light_fiber(f, *me) : raw_process_call(f);
@@ -84,10 +87,7 @@ long internal_call(frame& f) {
 
 long native_call(frame& f) {
   const auto nr = static_cast<long>(f.rax);
-  if (is_futex(nr)) {
-    call c{nr, {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, &f};
-    return native_futex(c);
-  }
+  if (is_futex(nr)) return futex_call(f);
   return makes_process(nr) ? raw_process_call(f) : plain_call(f);
 }
 

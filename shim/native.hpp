@@ -2,6 +2,7 @@
 #pragma once
 
 #include "shim/arch/x86_64/frame.hpp"
+#include "shim/dispatch.hpp"
 
 namespace weft::shim {
 
@@ -12,6 +13,9 @@ long native_call(frame& f);
 /// A call that Weft itself made by way of libc (libev's) from a fiber's hook or the loop, or a vfork child's: goes to
 /// the kernel.
 long internal_call(frame& f);
+
+/// The call that the registers in @p f ask for.
+call call_of(frame& f) noexcept;
 
 /// The stack pointer that the child of the clone in @p f begins with; 0 if it goes on with its parent's.
 std::uint64_t child_stack(const frame& f) noexcept;

@@ -11,6 +11,7 @@
 #include "fd/wait_set.hpp"
 #include "shim/poll_time.hpp"
 #include "shim/user_memory.hpp"
+#include "shim/user_time.hpp"
 #include "shim/wait_mask.hpp"
 
 namespace weft::shim {
@@ -85,8 +86,7 @@ long sys_ppoll(call& c) noexcept {
   std::int64_t due = core::timers::never;
   if (timeout != nullptr) {
     timespec t;
-    if (!copy_in(t, timeout)) return -EFAULT;
-    if (t.tv_sec < 0 || t.tv_nsec < 0 || t.tv_nsec >= 1'000'000'000) return -EINVAL;
+    if (const long error = copy_in_time(t, timeout)) return error;
     due = t.tv_sec == 0 && t.tv_nsec == 0 ? 0 : due_in(t.tv_sec, t.tv_nsec);
   }
   if (const long error = set_wait_mask(mask, c.args[4])) return error;

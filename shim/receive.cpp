@@ -10,6 +10,7 @@
 #include "shim/io.hpp"
 #include "shim/socket_io.hpp"
 #include "shim/user_memory.hpp"
+#include "shim/user_time.hpp"
 
 namespace weft::shim {
 
@@ -131,8 +132,7 @@ long sys_recvmmsg(call& c) noexcept {
   timespec limit{};
   std::int64_t due = core::timers::never;
   if (c.args[4] != 0) {
-    if (!copy_in(limit, c.arg<void*>(4))) return -EFAULT;
-    if (limit.tv_sec < 0 || limit.tv_nsec < 0 || limit.tv_nsec >= 1'000'000'000) return -EINVAL;
+    if (const long error = copy_in_time(limit, c.arg<void*>(4))) return error;
     due = base::monotonic_ns() + (limit.tv_sec > 1'000'000'000 ? 1'000'000'000 : limit.tv_sec) * 1'000'000'000 +
           limit.tv_nsec;
   }

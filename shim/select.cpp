@@ -10,6 +10,7 @@
 #include "shim/poll.hpp"
 #include "shim/poll_time.hpp"
 #include "shim/user_memory.hpp"
+#include "shim/user_time.hpp"
 #include "shim/wait_mask.hpp"
 
 namespace weft::shim {
@@ -190,8 +191,7 @@ long sys_pselect6(call& c) noexcept {
   std::int64_t due = core::timers::never;
   if (user != nullptr) {
     timespec t;
-    if (!copy_in(t, user)) return -EFAULT;
-    if (t.tv_sec < 0 || t.tv_nsec < 0 || t.tv_nsec >= 1'000'000'000) return -EINVAL;
+    if (const long error = copy_in_time(t, user)) return error;
     due = t.tv_sec == 0 && t.tv_nsec == 0 ? 0 : due_in(t.tv_sec, t.tv_nsec);
   }
   // The sixth argument points to the mask and its size (select(2), "C library/kernel differences").

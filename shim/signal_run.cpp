@@ -2,13 +2,13 @@
 #include "shim/signal_run.hpp"
 
 #include <errno.h>
-#include <sys/resource.h>
 
 #include <cstring>
 
 #include "core/cancel.hpp"
 #include "core/scheduler.hpp"
 #include "shim/arch/x86_64/signal_frame.hpp"
+#include "shim/memory.hpp"
 #include "shim/signal_masks.hpp"
 #include "shim/signal_queue.hpp"
 #include "shim/signals.hpp"
@@ -30,9 +30,7 @@ bool is_restart(long result) noexcept {
 bool on_own_stack(const thread& t, std::uint64_t sp) noexcept {
   if (sp > t.start_sp) return false;
   if (!t.is_main) return sp >= t.stack_bottom;
-  rlimit limit{};
-  base::raw_syscall(SYS_prlimit64, 0, RLIMIT_STACK, nullptr, &limit);
-  return t.start_sp - sp < limit.rlim_cur;
+  return t.start_sp - sp < main_stack_limit();
 }
 
 void restore_mask(thread& t) noexcept {

@@ -70,8 +70,7 @@ void reset_timers() noexcept {
 
 long sys_timer_create(call& c) noexcept {
   sigevent event;
-  call to = c;
-  to.args[0] = static_cast<unsigned long>(static_cast<long>(clock_for_kernel(c.arg<clockid_t>(0))));
+  const call to = with_kernels_clock(c);
   if (c.args[1] == 0) return pass(to);
   if (!copy_in(event, c.arg<void*>(1))) return -EFAULT;
   if ((event.sigev_notify & SIGEV_THREAD_ID) == 0) return pass(to);

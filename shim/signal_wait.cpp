@@ -16,6 +16,7 @@
 #include "shim/signals.hpp"
 #include "shim/thread.hpp"
 #include "shim/user_memory.hpp"
+#include "shim/user_time.hpp"
 
 namespace weft::shim {
 
@@ -118,8 +119,7 @@ long sys_rt_sigtimedwait(call& c) noexcept {
   std::int64_t due = core::timers::never;
   if (const auto* from = c.arg<const void*>(2); from != nullptr) {
     timespec timeout;
-    if (!copy_in(timeout, from)) return -EFAULT;
-    if (timeout.tv_sec < 0 || timeout.tv_nsec < 0 || timeout.tv_nsec >= 1'000'000'000) return -EINVAL;
+    if (const long error = copy_in_time(timeout, from)) return error;
     constexpr std::int64_t far = core::timers::never / 4;
     const std::int64_t now = base::monotonic_ns();
     due = timeout.tv_sec > far / 1'000'000'000 ? far : now + timeout.tv_sec * 1'000'000'000 + timeout.tv_nsec;

@@ -32,7 +32,6 @@ bool refused = false;  // to take this process over with its first thread; said 
 bool loaded = false;
 bool off = false;
 bool inside = false;
-std::uint64_t stack_top;  // of main: where the kernel put its arguments
 
 unsigned wanted_hubs() noexcept {
   if (inside) return 1;
@@ -72,7 +71,6 @@ __attribute__((constructor)) void load(int, char** argv, char** envp) {
   if (loaded || envp == nullptr) return;
   loaded = true;
   inside = core::patch_from_inside;
-  stack_top = reinterpret_cast<std::uint64_t>(envp);
   core::the_patcher = &own_patcher;
   base::fixed_text<1024> problems;
   const bool understood = base::parse_environment(config, envp, problems);
@@ -97,7 +95,6 @@ __attribute__((destructor)) void unload() {
 }  // namespace
 
 const base::config& settings() noexcept { return config; }
-std::uint64_t main_stack_top() noexcept { return stack_top; }
 bool from_inside() noexcept { return inside; }
 bool switched_off() noexcept { return off; }
 

@@ -12,8 +12,6 @@ const base::config& settings() noexcept;
 /// Whether the program has asked for the patch itself, instead of being preloaded: it then has one hub until it asks for more, and
 /// main is not preempted.
 bool from_inside() noexcept;
-/// Where main's stack begins, but for the program's arguments and environment.
-std::uint64_t main_stack_top() noexcept;
 /// Whether the environment switches everything off.
 bool switched_off() noexcept;
 

@@ -2,13 +2,14 @@
 #include "shim/time.hpp"
 
 #include <errno.h>
+#include <time.h>
 
 #include "base/clock.hpp"
 #include "base/syscall.hpp"
 #include "core/scheduler.hpp"
 #include "shim/helper.hpp"
 #include "shim/thread.hpp"
-#include "shim/user_memory.hpp"
+#include "shim/user_time.hpp"
 
 namespace weft::shim {
 
@@ -16,8 +17,6 @@ namespace {
 
 constexpr std::int64_t second = 1'000'000'000;
 constexpr std::int64_t never = core::timers::never;
-
-bool valid(const timespec& t) noexcept { return t.tv_sec >= 0 && t.tv_nsec >= 0 && t.tv_nsec < second; }
 
 std::int64_t nanoseconds(const timespec& t) noexcept {
   std::int64_t ns;
@@ -87,18 +86,17 @@ struct thread_clock {
 
 }  // namespace
 
-clockid_t clock_for_kernel(clockid_t asked) noexcept { return thread_clock(asked).clock; }
-
-long sys_clock_of_thread(call& c) noexcept {
+call with_kernels_clock(const call& c) noexcept {
   call to = c;
-  to.args[0] = static_cast<unsigned long>(static_cast<long>(clock_for_kernel(c.arg<clockid_t>(0))));
-  return pass(to);
+  to.args[0] = static_cast<unsigned long>(static_cast<long>(thread_clock(c.arg<clockid_t>(0)).clock));
+  return to;
 }
+
+long sys_clock_of_thread(call& c) noexcept { return pass(with_kernels_clock(c)); }
 
 long sys_nanosleep(call& c) noexcept {
   timespec wanted;
-  if (!copy_in(wanted, c.arg<const void*>(0))) return -EFAULT;
-  if (!valid(wanted)) return -EINVAL;
+  if (const long error = copy_in_time(wanted, c.arg<const void*>(0))) return error;
   return sleep_for(c, wanted, c.arg<timespec*>(1));
 }
 
@@ -123,8 +121,7 @@ long sys_clock_nanosleep(call& c) noexcept {
     }
   }
   timespec wanted;
-  if (!copy_in(wanted, c.arg<const void*>(2))) return -EFAULT;
-  if (!valid(wanted)) return -EINVAL;
+  if (const long error = copy_in_time(wanted, c.arg<const void*>(2))) return error;
   if ((c.args[1] & TIMER_ABSTIME) != 0) return sleep_to(clock, wanted);
   return sleep_for(c, wanted, c.arg<timespec*>(3));
 }

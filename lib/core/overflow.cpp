@@ -83,16 +83,21 @@ void report_overflow(const fiber& f, const fault_place& at) noexcept {
   say_frames(at, read_from_stack, &f.stack);
 }
 
+// By the system call itself: under the shim libc's is for the program's threads.
+void use_fault_stack(void*& stack) noexcept {
+  if (stack == nullptr) stack = base::map_pages(handler_stack);
+  if (stack == nullptr) return;
+  stack_t now{};
+  now.ss_sp = stack;
+  now.ss_size = handler_stack;
+  base::raw_syscall(SYS_sigaltstack, &now, nullptr);
+}
+
 void expect_overflows(hub& h) noexcept {
   handle_faults();
   stack_t now{};
   if (sigaltstack(nullptr, &now) != 0 || (now.ss_flags & SS_DISABLE) == 0) return;
-  if (h.fault_stack == nullptr) h.fault_stack = base::map_pages(handler_stack);
-  if (h.fault_stack == nullptr) return;  // then there is no report
-  now = {};
-  now.ss_sp = h.fault_stack;
-  now.ss_size = handler_stack;
-  sigaltstack(&now, nullptr);
+  use_fault_stack(h.fault_stack);
 }
 
 void expect_no_overflows(hub& h) noexcept {

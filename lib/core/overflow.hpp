@@ -28,6 +28,9 @@ void say_frames(const fault_place& at, bool (*read)(frame_link& to, std::uintptr
 /// Says whose stack is used up if @p f, a light fiber, has gone past the end of its own. In a signal handler, on another stack.
 void report_overflow(const fiber& f, const fault_place& at) noexcept;
 
+/// Has the calling thread's handlers of faults run on @p stack, which is mapped if it is none yet. Without memory nothing changes.
+void use_fault_stack(void*& stack) noexcept;
+
 /// From now on the calling thread, which runs @p h, has another stack to say so on, and SIGSEGV a handler that does, before the
 /// kernel's default action. What the program has set up itself stays.
 void expect_overflows(hub& h) noexcept;

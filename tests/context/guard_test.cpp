@@ -3,11 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,29 +11,13 @@
 #include <string>
 
 #include "context/stack.hpp"
+#include "tests/no_lightweight_guards.h"
 
 namespace weft::context {
 namespace {
 
 constexpr std::size_t page = 4096;
 constexpr std::size_t many = 28'000;  // as the header says
-
-// As a kernel before 6.13 answers.
-void refuse_lightweight_guards() {
-  constexpr unsigned install = 102;  // MADV_GUARD_INSTALL
-  sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 3),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[2])),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, install, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  sock_fprog filter = {sizeof code / sizeof code[0], code};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) {
-    _exit(77);
-  }
-}
 
 char* map(std::size_t pages) {
   void* const at =
@@ -47,7 +27,7 @@ char* map(std::size_t pages) {
 
 // Guards every second page until no more mappings are to be had for it. @return whether all came as the header says
 bool guards_come_to_their_limit() {
-  refuse_lightweight_guards();
+  if (refuse_lightweight_guards() != 0) _exit(77);
   if (has_lightweight_guards()) return false;
   char* const at = map(2 * (many + 2));
   if (at == nullptr) return false;

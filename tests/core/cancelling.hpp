@@ -37,6 +37,9 @@ bool cancels_after(Ready ready, F&& wait) {
   return was_cancelled;
 }
 
+/// A wait that is to be ended.
+inline void sleep_long() { this_fiber::sleep_for(std::chrono::hours(1)); }
+
 /// Cancels it as soon as all that it has started waits, too.
 template <class F>
 bool cancels(F&& wait) {

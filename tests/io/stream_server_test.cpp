@@ -33,6 +33,15 @@ void echo(stream_socket s) {
 
 stream_socket client_of(const stream_server& s) { return stream_socket::connect(s.local_address()); }
 
+// Starts it, and has a client whose handler has begun and written a byte.
+stream_socket first_client_of(stream_server& s) {
+  s.start();
+  stream_socket c = client_of(s);
+  char room[1];
+  EXPECT_EQ(c.read_some(room), 1U);
+  return c;
+}
+
 bool is_served(stream_socket& s) {
   char room[1];
   s.write_all("x");
@@ -219,10 +228,7 @@ TEST(stream_server, who_does_not_end_in_time_is_cancelled) {
       throw;
     }
   });
-  server.start();
-  stream_socket c = client_of(server);
-  char room[1];
-  EXPECT_EQ(c.read_some(room), 1U);
+  const stream_socket c = first_client_of(server);
   EXPECT_FALSE(server.stop(1ms));
   EXPECT_TRUE(unwound);
   EXPECT_TRUE(cleaned_up);
@@ -241,10 +247,7 @@ TEST(stream_server, a_cancelled_stop_has_ended_the_handlers) {
       throw;
     }
   });
-  server.start();
-  stream_socket c = client_of(server);
-  char room[1];
-  EXPECT_EQ(c.read_some(room), 1U);
+  const stream_socket c = first_client_of(server);
   EXPECT_TRUE(cancels([&] { server.stop(1h); }));
   EXPECT_TRUE(was_cancelled) << "nobody else would end it at the end of its grace";
   EXPECT_TRUE(cleaned_up) << "and it was waited for";

@@ -19,6 +19,7 @@
 #include <sys/un.h>
 
 #include "check.h"
+#include "fill.h"
 
 static struct {
   int empty[2], full[2], other[2];                /* pipes */
@@ -30,25 +31,15 @@ static struct {
   char block[1 << 16];
 } b;
 
-static void b_fill(int fd) {
-  int flags = fcntl(fd, F_GETFL);
-  fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-  while (write(fd, b.block, sizeof b.block) > 0) {
-  }
-  while (write(fd, b.block, 1) > 0) {
-  }
-  fcntl(fd, F_SETFL, flags);
-}
-
 static void prepare_blocking(void) {
   CHECK_EQ(pipe(b.empty) + pipe(b.full) + pipe(b.other), 0);
   CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, b.silent) + socketpair(AF_UNIX, SOCK_STREAM, 0, b.crowded) +
                socketpair(AF_UNIX, SOCK_STREAM, 0, b.limited) + socketpair(AF_UNIX, SOCK_DGRAM, 0, b.many),
            0);
-  b_fill(b.full[1]);
-  b_fill(b.crowded[1]);
-  b_fill(b.limited[1]);
-  b_fill(b.many[1]);
+  fill(b.full[1]);
+  fill(b.crowded[1]);
+  fill(b.limited[1]);
+  fill(b.many[1]);
   struct timeval limit = {1000, 0};
   CHECK_EQ(setsockopt(b.limited[1], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit), 0);
 

@@ -19,6 +19,7 @@
 
 #include "blocking.h"
 #include "check.h"
+#include "fill.h"
 
 static int pipe_fds[2], full[2], sock[2], sock_full[2], listener, ep;
 static pid_t child;
@@ -317,16 +318,6 @@ static void cancel_one(const char* name, void* (*run)(void*), void* wanted) {
     STORE(gate, 1);
   }
   CHECK(finish(t) == wanted);
-}
-
-static void fill(int fd) {
-  int flags = fcntl(fd, F_GETFL);
-  fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-  while (write(fd, block, sizeof block) > 0) {
-  }
-  while (write(fd, block, 1) > 0) {
-  }
-  fcntl(fd, F_SETFL, flags);
 }
 
 int main(void) {

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 
 #include "check.h"
+#include "fill.h"
 
 static int fds[2], other[2], ep;
 static struct sockaddr_in address;
@@ -91,16 +92,6 @@ static void do_epoll(void) {
 }
 
 enum { a_pipe = 1, sockets = 2, filled = 4, a_listener = 8, with_other = 16 };
-
-static void fill(int fd) {
-  int flags = fcntl(fd, F_GETFL);
-  fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-  while (write(fd, block, sizeof block) > 0) {
-  }
-  while (write(fd, block, 1) > 0) {
-  }
-  fcntl(fd, F_SETFL, flags);
-}
 
 static void make(unsigned what) {
   if (what & a_listener) {

@@ -3,32 +3,13 @@
 //
 //     guards           as the kernel has it
 //     guards mapped    as a kernel before 6.13: no lightweight guards; and many more threads than it could guard at one time
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 
+#include "../no_lightweight_guards.h"
 #include "check.h"
-
-static void refuse_lightweight_guards(void) {
-  enum { install = 102 }; /* MADV_GUARD_INSTALL */
-  struct sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 3),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, install, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog filter = {sizeof code / sizeof code[0], code};
-  CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-  CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
-}
 
 /* Asks the kernel, by a write from there. */
 static int ask[2];
@@ -107,7 +88,7 @@ static void* protects(void* arg) {
 
 int main(int argc, char** argv) {
   const int mapped = argc > 1 && strcmp(argv[1], "mapped") == 0;
-  if (mapped) refuse_lightweight_guards();
+  if (mapped) CHECK_EQ(refuse_lightweight_guards(), 0);
   begin();
   CHECK_EQ(pipe(ask), 0);
   CHECK(signal(SIGSEGV, on_fault) == SIG_DFL);

@@ -22,6 +22,7 @@
 
 #include "blocking.h"
 #include "check.h"
+#include "fill.h"
 
 static int pipe_fds[2], full[2], sock[2], sock_full[2], listener, ep, event;
 static pid_t child;
@@ -206,16 +207,6 @@ static void interrupt_each(int restart) {
     }
     finish(t);
   }
-}
-
-static void fill(int fd) {
-  int flags = fcntl(fd, F_GETFL);
-  fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-  while (write(fd, block, sizeof block) > 0) {
-  }
-  while (write(fd, block, 1) > 0) {
-  }
-  fcntl(fd, F_SETFL, flags);
 }
 
 int main(void) {

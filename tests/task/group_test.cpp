@@ -26,8 +26,7 @@ namespace weft {
 namespace {
 
 using testing_support::cancels;
-
-void sleep_long() { this_fiber::sleep_for(1h); }
+using testing_support::sleep_long;
 
 TEST(group, joins_all_that_were_spawned) {
   group g;

@@ -21,8 +21,7 @@ namespace {
 
 using namespace test;
 using testing_support::cancels;
-
-void sleep_long() { this_fiber::sleep_for(1h); }
+using testing_support::sleep_long;
 
 int divided(int n) {
   if (n == 0) throw std::domain_error("zero");

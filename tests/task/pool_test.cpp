@@ -26,8 +26,7 @@ namespace {
 
 using namespace test;
 using testing_support::cancels;
-
-void sleep_long() { this_fiber::sleep_for(1h); }
+using testing_support::sleep_long;
 
 TEST(pool, spawn_waits_while_it_is_full) {
   pool p(2);
