@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""A small HTTP server for the proxy and download tests: /SIZE/SEED answers with SIZE known bytes."""
+"""A small HTTP server for the proxy and download tests, where /SIZE/SEED answers with SIZE known bytes, and curl to ask it."""
 
 import contextlib
 import hashlib
 import http.server
+import os
+import sys
+import tempfile
 import threading
+
+import support
+from support import check
 
 
 def content(size, seed):
@@ -32,6 +38,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 1024
 
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # a proxy that ends leaves its idle connections
+            super().handle_error(request, client_address)
+
 
 @contextlib.contextmanager
 def serving():
@@ -47,9 +57,38 @@ def serving():
         server.server_close()
 
 
-def urls(scheme, host, port, count):
+def urls(base, count):
     """[(url, content hash)] of very different sizes."""
     for index in range(count):
-        size = (index * 7919) % 90000 + (index % 10 == 0) * 400000
+        size = size_of(index)
         digest = hashlib.sha256(content(size, str(index))).hexdigest()
-        yield f"{scheme}://{host}:{port}/{size}/{index}", digest
+        yield f"{base}/{size}/{index}", digest
+
+
+def size_of(index):
+    return (index * 7919) % 90000 + (index % 10 == 0) * 400000
+
+
+def write_files(directory, count):
+    """The contents of the first `count` addresses, for a server of files."""
+    for index in range(count):
+        folder = os.path.join(directory, str(size_of(index)))
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, str(index)), "wb") as out:
+            out.write(content(size_of(index), str(index)))
+
+
+def download(mode, directory, base, *options, count=150):
+    """One curl for so many addresses below `base`, a hundred at a time; says how many contents were right."""
+    with tempfile.TemporaryDirectory(dir=directory) as folder:
+        wanted = list(urls(base, count))
+        config = os.path.join(folder, "curl.conf")
+        with open(config, "w", encoding="utf-8") as out:
+            for index, (url, _) in enumerate(wanted):
+                out.write(f'url = "{url}"\noutput = "{folder}/{index}"\n')
+        support.output_of(mode.command(["curl", "--fail", "--silent", "--show-error", "--parallel", "--parallel-max",
+                                        "100", "--max-time", "100", *options, "-K", config]), folder, "curl", 120)
+        for index, (url, digest) in enumerate(wanted):
+            with open(os.path.join(folder, str(index)), "rb") as got:
+                check(hashlib.sha256(got.read()).hexdigest() == digest, f"the content of {url} differs")
+    return f"{count} contents"

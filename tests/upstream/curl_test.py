@@ -4,16 +4,14 @@
     python3 curl_test.py [--weft WEFT] [--hubs 1,2] direct|proxy|tls
 """
 
-import hashlib
 import os
 import socket
 import subprocess
 
 import content_server
 import support
+from content_server import download
 from support import check, listening, started, wait_until
-
-COUNT = 150
 
 PROXY = """\
 Port {port}
@@ -38,27 +36,10 @@ cert = {directory}/pem
 """
 
 
-def download(mode, directory, host, port, options, scheme="http"):
-    """One curl for all URLs; returns how many contents were right."""
-    wanted = list(content_server.urls(scheme, host, port, COUNT))
-    config = os.path.join(directory, "curl.conf")
-    with open(config, "w", encoding="utf-8") as out:
-        for index, (url, _) in enumerate(wanted):
-            out.write(f'url = "{url}"\noutput = "{directory}/{index}"\n')
-    command = ["curl", "--fail", "--silent", "--show-error", "--parallel", "--parallel-max", "100",
-               "--max-time", "100", *options, "-K", config]
-    with started(mode.command(command), directory, "curl") as curl:
-        curl.expect(120)
-    for index, (url, digest) in enumerate(wanted):
-        with open(os.path.join(directory, str(index)), "rb") as got:
-            check(hashlib.sha256(got.read()).hexdigest() == digest, f"the content of {url} differs")
-    return f"{COUNT} contents"
-
-
 def direct(mode):
     with support.workspace("curl") as directory, content_server.serving() as port:
         # A name, not a number: libcurl then resolves it in a thread of its own.
-        return download(mode, directory, "localhost", port, ["--ipv4", "--noproxy", "*"])
+        return download(mode, directory, f"http://localhost:{port}", "--ipv4", "--noproxy", "*")
 
 
 def proxy(mode):
@@ -70,7 +51,7 @@ def proxy(mode):
             out.write(PROXY.format(port=listen, directory=directory))
         options = ["--noproxy", "", "--proxy", f"http://127.0.0.1:{listen}"]
         return relay(mode, directory, ["tinyproxy", "-d", "-c", config], listen,
-                     lambda: download(native, directory, "127.0.0.1", port, options))
+                     lambda: download(native, directory, f"http://127.0.0.1:{port}", *options))
 
 
 def tls(mode):
@@ -89,7 +70,7 @@ def tls(mode):
         options = ["--noproxy", "*", "--cacert", pem + ".cert", "--resolve",
                    f"localhost:{listen}:127.0.0.1"]
         return relay(mode, directory, ["stunnel4", config], listen,
-                     lambda: download(native, directory, "localhost", listen, options, "https"))
+                     lambda: download(native, directory, f"https://localhost:{listen}", *options))
 
 
 def relay(mode, directory, command, listen, fetch):

@@ -42,6 +42,23 @@ class Mode:
             return list(command)
         return [self.weft, "run", "--hubs", str(self.hubs), *options, "--", *command]
 
+    def reporting(self, command, report):
+        """The command with its report in a file."""
+        return self.command(command, f"--report={report}")
+
+    def check_report(self, report, program, at_least):
+        """A program that ended made so many threads, and under Weft they were fibers of these hubs."""
+        if not self.hubs:
+            return
+        with open(report, encoding="utf-8") as text:
+            tables = text.read().split("weft report: ")
+        mine = [table.split() for table in tables if table.startswith(f"{program}, pid")]
+        check(mine, f"{program} ({self.name}) left no report")
+        made = sum(int(words[words.index("made") + 1].replace(",", "")) for words in mine)
+        hubs = max(int(words[3]) for words in mine)
+        check(made >= at_least and hubs == self.hubs,
+              f"{program} ({self.name}): {made} threads made on {hubs} hub(s)\n{tables}")
+
     def check_threads(self, pid, at_least, what):
         """`at_least` threads of the program are alive: all of them are kernel threads natively, and
         under Weft there is one kernel thread per hub."""
@@ -81,6 +98,13 @@ def need(package, *paths):
                           f"(apt-get install {package})")
 
 
+def skip_without(package, path):
+    """Ends the test as skipped (status 77) where a package of the long form's is not installed."""
+    if not shutil.which(path):
+        print(f"no {path} on this machine: it is in the Debian package {package}")
+        sys.exit(77)
+
+
 def raise_fd_limit():
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -108,6 +132,17 @@ def unexplained(pid, enough):
             break
         time.sleep(0.02)
     return list(threads.values())
+
+
+def children(pid):
+    """The processes that a process has forked and that still run, oldest first."""
+    found = []
+    for each in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{each}/stat", encoding="ascii", errors="replace") as stat:
+            state, parent = stat.read().rpartition(")")[2].split()[:2]  # the third field and the fourth, see proc(5)
+            if int(parent) == pid and state != "Z":
+                found.append(int(each))
+    return sorted(found)
 
 
 def session_cpu_ticks(leader):
@@ -240,6 +275,13 @@ def started(command, directory, name, **options):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.popen.wait()
+
+
+def output_of(command, directory, name, seconds, **options):
+    """What a program wrote to its standard output; it has to end with status 0, and in time."""
+    with started(command, directory, name, **options) as process:
+        process.expect(seconds)
+        return process.output()
 
 
 @contextlib.contextmanager

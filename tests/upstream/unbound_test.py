@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+"""unbound with four threads: names of its own and names that it asks another server for, by UDP and TCP.
+
+    python3 unbound_test.py [--weft WEFT] [--hubs 1,2] [--clients N] [--rounds N]
+"""
+
+import contextlib
+import hashlib
+import os
+import signal
+import socket
+import socketserver
+import struct
+import threading
+
+import support
+from support import check, in_threads, started, wait_until
+
+CONFIG = """\
+server:
+  do-daemonize: no
+  num-threads: 4
+  interface: 127.0.0.1
+  port: {port}
+  chroot: ""
+  username: ""
+  directory: "{directory}"
+  pidfile: "{directory}/pid"
+  use-syslog: no
+  verbosity: 1
+  do-ip6: no
+  module-config: "iterator"
+  do-not-query-localhost: no
+  incoming-num-tcp: 200
+  local-zone: "test." nodefault
+  local-zone: "near.test." static
+{names}
+forward-zone:
+  name: "far.test."
+  forward-addr: 127.0.0.1@{far}
+remote-control:
+  control-enable: no
+"""
+
+
+def address_of(name):
+    return hashlib.sha256(name.encode()).digest()[:4]
+
+
+def question(name, number):
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    return struct.pack(">6H", number, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", 1, 1)
+
+
+def name_in(packet):
+    """The name that is asked for, and where its question ends."""
+    labels, at = [], 12
+    while packet[at]:
+        labels.append(packet[at + 1:at + 1 + packet[at]].decode())
+        at += 1 + packet[at]
+    return ".".join(labels), at + 5
+
+
+class Far(socketserver.BaseRequestHandler):
+    """The other server: it knows every name, by its hash."""
+
+    def handle(self):
+        packet, out = self.request
+        name, end = name_in(packet)
+        head = packet[:2] + struct.pack(">5H", 0x8480, 1, 1, 0, 0)
+        record = struct.pack(">3HIH", 0xC00C, 1, 1, 3600, 4) + address_of(name.lower())
+        out.sendto(head + packet[12:end] + record, self.client_address)
+
+
+@contextlib.contextmanager
+def far_server():
+    with socketserver.ThreadingUDPServer(("127.0.0.1", 0), Far) as server:
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class Client:
+    def __init__(self, port, kind):
+        self.kind = kind
+        self.socket = socket.socket(socket.AF_INET, kind)
+        self.socket.settimeout(60)
+        self.socket.connect(("127.0.0.1", port))
+        self.file = self.socket.makefile("rb") if kind == socket.SOCK_STREAM else None
+
+    def ask(self, name, number):
+        packet = question(name, number)
+        if self.file:
+            self.socket.sendall(struct.pack(">H", len(packet)) + packet)
+            said = self.file.read(struct.unpack(">H", self.file.read(2))[0])
+        else:
+            said = self.once_more(packet)
+        got, flags, _, count, _, _ = struct.unpack_from(">6H", said)
+        check(got == number and flags & 0x8000, f"{name}: an answer to {got}, asked {number}")
+        return flags & 15, said[name_in(said)[1] + 12:][:4] if count else b""
+
+    def once_more(self, packet):
+        """A datagram may be lost, so it is sent again."""
+        self.socket.settimeout(10)
+        for _ in range(6):
+            self.socket.send(packet)
+            with contextlib.suppress(TimeoutError):
+                while (said := self.socket.recv(4096))[:2] != packet[:2]:
+                    pass  # the late answer to another
+                return said
+        raise support.Failure("six questions without an answer")
+
+    def close(self):
+        if self.file:
+            self.file.close()
+        self.socket.close()
+
+
+def session(port, index, rounds):
+    client = Client(port, socket.SOCK_STREAM if index % 3 == 0 else socket.SOCK_DGRAM)
+    for step in range(rounds):
+        number = index * 1000 + step
+        near = f"n{(index + step) % 50}.near.test"
+        check(client.ask(near, number + 100) == (0, address_of(near)), f"the address of {near}")
+        far = f"h{(index * 7 + step) % 120}.far.test"
+        got = client.ask(far, number + 200)
+        check(got == (0, address_of(far)), f"the address of {far}: {got}")
+        check(client.ask(f"missing{step}.near.test", number + 300) == (3, b""), "a name that there is not")
+    client.close()
+
+
+def starts(server):
+    """How often all of its threads have been started; connections that it had before are reset."""
+    return server.errors().count("start of service")
+
+
+def body(mode, args):
+    port = support.free_port()
+    names = "\n".join(f'  local-data: "n{i}.near.test. A {socket.inet_ntoa(address_of(f"n{i}.near.test"))}"'
+                      for i in range(50))
+    with support.workspace("unbound") as directory, far_server() as far:
+        config = os.path.join(directory, "config")
+        with open(config, "w", encoding="utf-8") as out:
+            out.write(CONFIG.format(port=port, directory=directory, names=names, far=far))
+        with started(mode.command(["unbound", "-d", "-c", config]), directory, "unbound") as server:
+            for generation in (1, 2):
+                wait_until(lambda: starts(server) == generation or not server.alive(), 60, f"unbound starts\n{server.tail()}")
+                in_threads(args.clients, lambda index: session(port, index, args.rounds))
+                mode.check_threads(server.pid, 4, "unbound")
+                server.popen.send_signal(signal.SIGHUP)  # all threads end, and new ones begin
+            wait_until(lambda: starts(server) == 3 or not server.alive(), 60, f"unbound starts again\n{server.tail()}")
+            server.stop(60)
+            return args.clients * args.rounds
+
+
+def main():
+    def extra(parser):
+        parser.add_argument("--clients", type=int, default=60)
+        parser.add_argument("--rounds", type=int, default=10)
+
+    args = support.parse(__doc__.splitlines()[0], extra)
+    support.skip_without("unbound", "unbound")
+    support.run_modes(args, lambda mode: body(mode, args))
+
+
+if __name__ == "__main__":
+    support.main(main)
