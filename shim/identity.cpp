@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <linux/ioprio.h>
 #include <linux/rseq.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -122,7 +123,9 @@ long sys_of_thread(call& c) noexcept {
 }
 
 long sys_priority(call& c) noexcept {
-  const thread* t = static_cast<int>(c.args[0]) == PRIO_PROCESS ? named(c.args[1]) : nullptr;
+  const bool of_io = c.nr == SYS_ioprio_set || c.nr == SYS_ioprio_get;
+  const int one_thread = of_io ? int{IOPRIO_WHO_PROCESS} : int{PRIO_PROCESS};
+  const thread* t = static_cast<int>(c.args[0]) == one_thread ? named(c.args[1]) : nullptr;
   if (t == nullptr) return pass(c);
   call to = c;
   to.args[1] = static_cast<unsigned long>(carrier_of(*t));

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
-// setuid and its family in a threaded program: the whole process changes, whatever its threads are doing. Resource usage.
+// setuid and its family in a threaded program: the whole process changes, whatever its threads are doing. Scheduling of a thread by
+// its number; resource usage.
 #include <grp.h>
+#include <linux/ioprio.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/fsuid.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/times.h>
 #include <sys/wait.h>
 
@@ -118,8 +122,50 @@ static void usage(void) {
   FACT("usage");
 }
 
+/* As GLib asks for each thread of its pools: what is set for a thread, by its number. */
+struct attributes {
+  unsigned size, policy;
+  unsigned long long flags;
+  int nice;
+  unsigned priority;
+  unsigned long long times[3];
+};
+static int named, asked;
+static void by_number(int tid) {
+  struct attributes of_thread = {0};
+  struct sched_param priority;
+  CHECK_EQ(syscall(SYS_sched_getattr, tid, &of_thread, sizeof of_thread, 0), 0);
+  CHECK_EQ(of_thread.policy, SCHED_OTHER);
+  CHECK_EQ(syscall(SYS_sched_setattr, tid, &of_thread, 0), 0);
+  CHECK_EQ(sched_getscheduler(tid), SCHED_OTHER);
+  CHECK_EQ(sched_getparam(tid, &priority), 0);
+  CHECK_EQ(getpriority(PRIO_PROCESS, (id_t)tid), of_thread.nice);
+  long of_io = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, tid);
+  CHECK(of_io >= 0);
+  CHECK_EQ(syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, tid, of_io), 0);
+}
+static void* asks(void* arg) {
+  by_number(0);
+  by_number(gettid());
+  STORE(named, gettid());
+  AWAIT(LOAD(asked));
+  return arg;
+}
+static void scheduling(void) {
+  pthread_t t = start(asks, NULL);
+  AWAIT(LOAD(named));
+  by_number(named);
+  STORE(asked, 1);
+  finish(t);
+  struct attributes none;
+  CHECK_ERR(syscall(SYS_sched_getattr, 1 << 30, &none, sizeof none, 0), ESRCH);
+  CHECK_ERR(syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 1 << 30), ESRCH);
+  FACT("scheduling by a thread's number");
+}
+
 int main(void) {
   begin();
+  scheduling();
   if (geteuid() == 0) {
     change_all();
     a_child_drops();
