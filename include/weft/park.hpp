@@ -56,7 +56,7 @@ enum wake_reason : int {
   cancelled_wait = 3,  ///< something cancels what the fiber does: clean up, then call `throw_cancelled`
 };
 
-/// Opens the next wait of the calling fiber or thread, and closes the one before it.
+/// Opens the next wait of the calling fiber or thread, and closes the one before it: until its park it may yield and spawn only.
 ///
 /// Never called by a callback of the hub, which may not wait: that aborts.
 /// @throws std::bad_alloc  on the first call of a thread that has no hub, when there is no memory

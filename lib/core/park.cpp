@@ -11,6 +11,13 @@ __attribute__((tls_model("initial-exec"))) __thread unsigned weft_locks_held = 0
 
 namespace weft {
 
+namespace {
+
+// Whether @p w was opened by a thread without a hub, though it may have got one since.
+bool without_hub(waker w) noexcept { return w.target->home == nullptr || weft_this_hub == nullptr; }
+
+}  // namespace
+
 waker prepare_park() {
   core::hub* const h = weft_this_hub;
   if (__builtin_expect(h == nullptr, 0)) {
@@ -23,13 +30,13 @@ waker prepare_park() {
 
 int park(waker w, deadline by, const void* object) noexcept {
   WEFT_ASSERT(weft_locks_held == 0);
-  if (__builtin_expect(weft_this_hub == nullptr, 0)) return core::park_thread(*w.target, w, by.ns());
+  if (__builtin_expect(without_hub(w), 0)) return core::park_thread(w, by.ns(), object, true);
   return core::park_cancellable(w, by.ns(), core::wait_kind::object, object);
 }
 
 int park_shielded(waker w, deadline by, const void* object) noexcept {
   WEFT_ASSERT(weft_locks_held == 0);
-  if (__builtin_expect(weft_this_hub == nullptr, 0)) return core::park_thread(*w.target, w, by.ns());
+  if (__builtin_expect(without_hub(w), 0)) return core::park_thread(w, by.ns(), object, false);
   return core::park(w, by.ns(), core::wait_kind::object, object);
 }
 

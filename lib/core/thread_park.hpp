@@ -14,7 +14,9 @@ namespace weft::core {
 /// @throws std::bad_alloc
 fiber& thread_block();
 
-int park_thread(fiber& f, waker w, std::int64_t due_ns) noexcept;
+/// Waits for @p w, which the calling thread opened when it had no hub. If it has got one since (by its first spawn), the fiber that
+/// it is now waits, so that others of the hub run; only that can be cancelled.
+int park_thread(waker w, std::int64_t due_ns, const void* object, bool cancellable) noexcept;
 void unpark_thread(waker w, int reason) noexcept;
 
 }  // namespace weft::core

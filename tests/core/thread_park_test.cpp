@@ -12,6 +12,8 @@
 #include "tests/core/turnstile.hpp"
 #include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
+#include "weft/this_fiber.hpp"
+#include "weft/timeout.hpp"
 
 using namespace std::chrono_literals;
 
@@ -104,6 +106,61 @@ TEST(thread_park, may_be_used_by_destructors_at_the_end_of_a_thread) {
     (void)&at_exit;
   });
   EXPECT_EQ(ended, timed_out);
+}
+
+// The wait stays that of the thread, which is a fiber now: who knows its waker ends it.
+template <class Park>
+void spawn_between_opening_and(Park park_it, void (*wake)(waker)) {
+  int ended = -1;
+  std::thread([&] {
+    const waker w = prepare_park();
+    const fiber other = spawn([&] { wake(w); });
+    ended = park_it(w);
+    other.join();
+  }).join();
+  EXPECT_EQ(ended, 20);
+}
+
+TEST(thread_park, a_thread_that_gets_a_hub_before_it_parks_lets_its_fibers_run) {
+  const auto wake = [](waker w) { unpark(w, 20); };
+  spawn_between_opening_and([](waker w) { return park(w, deadline::never()); }, wake);
+  spawn_between_opening_and([](waker w) { return park_shielded(w, deadline::never()); }, wake);
+}
+
+TEST(thread_park, a_thread_that_gets_a_hub_before_it_parks_is_woken_before_and_while_it_waits) {
+  spawn_between_opening_and([](waker w) { return park(w, deadline::never()); },
+                            [](waker w) { std::thread(unpark, w, 20).join(); });
+  spawn_between_opening_and(
+      [](waker w) {
+        std::atomic<bool> woken_up{false};
+        std::thread other([&] {
+          unpark(w, 20);
+          woken_up = true;
+        });
+        while (!woken_up) this_fiber::yield();
+        const int ended = park(w, deadline::never());
+        other.join();
+        return ended;
+      },
+      [](waker) {});
+}
+
+TEST(thread_park, a_thread_that_gets_a_hub_before_it_parks_can_be_timed_out_and_cancelled) {
+  WEFT_NEEDS_PLAIN_THREADS();
+  std::thread([] {
+    const waker w = prepare_park();
+    spawn([] {}).join();
+    EXPECT_EQ(park(w, deadline(1ms)), timed_out);
+    unpark(w, 20);
+    EXPECT_EQ(park(prepare_park(), deadline(0ns)), timed_out) << "a late wake does nothing";
+  }).join();
+  std::thread([] {
+    const waker w = prepare_park();
+    spawn([] {}).join();
+    const timeout limit(1ms);
+    EXPECT_EQ(park(w, deadline::never()), cancelled_wait);
+    EXPECT_THROW(throw_cancelled(), timeout_expired);
+  }).join();
 }
 
 TEST(thread_park, threads_and_fibers_of_several_hubs_share_one_primitive) {
