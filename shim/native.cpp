@@ -20,9 +20,11 @@ bool makes_process(long nr) noexcept {
 
 // A child may come back on another stack, which raw_syscall's own frame is not on.
 long raw_process_call(frame& f) noexcept {
+  clone_request request{};
+  if (read_clone_request(f, request)) expect_outsider(request.flags);
   const auto nr = static_cast<long>(f.rax);
   const unsigned long args[6] = {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9};
-  return weft_raw_clone(&f, child_stack(f), nr, args);
+  return weft_raw_clone(&f, request.stack, nr, args);
 }
 
 long plain_call(const frame& f) noexcept {
@@ -55,7 +57,8 @@ long action_of_light_fiber(frame& f, core::fiber& me) noexcept {
 // A child that shares our memory must not pass for this fiber: what it asks of the kernel before it execs is its own.
 long process_of_light_fiber(frame& f, core::fiber& me) noexcept {
   clone_request request;
-  if (!read_clone_request(f, request) || (request.flags & CLONE_VM) == 0) return raw_process_call(f);
+  const bool shares = f.rax == SYS_vfork || (read_clone_request(f, request) && (request.flags & CLONE_VM) != 0);
+  if (!shares) return raw_process_call(f);
   me.hooked = 1;
   const long result = raw_process_call(f);
   me.hooked = 0;
@@ -66,13 +69,20 @@ long process_of_light_fiber(frame& f, core::fiber& me) noexcept {
 
 call call_of(frame& f) noexcept { return {static_cast<long>(f.rax), {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, &f}; }
 
-std::uint64_t child_stack(const frame& f) noexcept {
-  if (f.rax == SYS_clone) return f.rsi;
-  if (f.rax != SYS_clone3 || f.rsi < CLONE_ARGS_SIZE_VER0) return 0;
-  clone_args args;
-  if (!weft_user_copy(&args, reinterpret_cast<const void*>(f.rdi), CLONE_ARGS_SIZE_VER0)) return 0;
-  return args.stack == 0 ? 0 : args.stack + args.stack_size;
+constinit std::atomic<bool> may_have_outsiders{false};
+
+void expect_outsider(std::uint64_t clone_flags) noexcept {
+  if ((clone_flags & (CLONE_VM | CLONE_VFORK | CLONE_SETTLS)) == CLONE_VM) {
+    may_have_outsiders.store(true, std::memory_order_relaxed);
+  }
 }
+
+bool is_outsider() noexcept {
+  const core::hub* const h = weft_this_hub;
+  return h != nullptr && base::raw_syscall(SYS_gettid) != h->kernel_tid.load(std::memory_order_relaxed);
+}
+
+long outsider_call(frame& f) { return makes_process(static_cast<long>(f.rax)) ? raw_process_call(f) : plain_call(f); }
 
 long internal_call(frame& f) {
   const auto nr = static_cast<long>(f.rax);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+
 #include "shim/arch/x86_64/frame.hpp"
 #include "shim/dispatch.hpp"
 
@@ -17,7 +20,17 @@ long internal_call(frame& f);
 /// The call that the registers in @p f ask for.
 call call_of(frame& f) noexcept;
 
-/// The stack pointer that the child of the clone in @p f begins with; 0 if it goes on with its parent's.
-std::uint64_t child_stack(const frame& f) noexcept;
+/// Whether a thread or process of the kernel's may run that has the thread pointer of a fiber and is none: one cloned to share our memory
+/// without storage of its own, in a way that is left to the kernel.
+extern std::atomic<bool> may_have_outsiders;
+
+/// Before such a clone.
+void expect_outsider(std::uint64_t clone_flags) noexcept;
+
+/// Whether the caller is one: its hub, by its thread pointer, belongs to another OS thread.
+bool is_outsider() noexcept;
+
+/// Its call: goes to the kernel.
+long outsider_call(frame& f);
 
 }  // namespace weft::shim

@@ -4,6 +4,7 @@
 #include <linux/sched.h>
 
 #include "shim/fd.hpp"
+#include "shim/native.hpp"
 #include "shim/signals.hpp"
 #include "shim/thread.hpp"
 #include "shim/threads.hpp"
@@ -77,6 +78,7 @@ long clone_process(call& c, std::uint64_t flags, std::uint64_t stack) noexcept {
   if ((flags & CLONE_VM) == 0) return fork_like(c, stack);
   if ((flags & CLONE_VFORK) != 0) return vfork_like(c, stack);
   note_fork();
+  expect_outsider(flags);
   // A process that shares memory and runs beside us, with storage of its own or not: nothing is known of its use of
   // either, so it gets what the kernel gives.
   return weft_raw_clone(c.at, stack, c.nr, c.args);

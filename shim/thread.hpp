@@ -19,6 +19,8 @@ struct thread : core::fiber {
   std::size_t robust_size = 0;
   int comm_fd = -1;                // what others write this thread's name to, if anybody did
   bool is_main = false;            // lives on the main kernel thread's own stack
+  bool lends_storage = false;      // a clone without CLONE_SETTLS was made under its thread pointer
+  bool borrows_storage = false;    // it is such a clone: its thread pointer is another's
   frame start{};                   // the registers it begins with
   std::uint64_t start_sp = 0;      // above all of its stack
   std::uint64_t stack_bottom = 0;  // of its stack, if whoever made it said so

@@ -78,6 +78,17 @@ void begin_thread(core::fiber& f) noexcept {
   weft_resume(&t.start, t.start_sp, 0);
 }
 
+// Who shared the storage of @p owner, which ends now and whose storage becomes another thread's or nobody's: goes on with that of the
+// hub's loop, where our stubs find what they need. Natively it is left with a pointer to what is gone.
+void take_back_storage(thread& owner) noexcept {
+  for_each_thread(
+      [](thread& other, void* of) noexcept {
+        const thread& ended = *static_cast<thread*>(of);
+        if (other.borrows_storage && other.tp == ended.tp) other.tp = ended.home->loop_fiber.tp;
+      },
+      &owner);
+}
+
 // The kernel's part of a thread's end (kernel/fork.c, mm_release), off its stack: the joiner that the cleared number
 // wakes may free or reuse that stack at once.
 void end_thread(core::fiber& f, core::hub& h) noexcept {
@@ -88,6 +99,7 @@ void end_thread(core::fiber& f, core::hub& h) noexcept {
   t.unlink();
   --h.live;
   h.load.fetch_sub(1, std::memory_order_relaxed);
+  if (t.lends_storage && !t.borrows_storage) take_back_storage(t);
   int* const cleared = t.clear_tid;
   // Cleared while the number still says whose it is: a joiner that comes in between must not take it for a word that other
   // processes wake.
@@ -100,14 +112,19 @@ void end_thread(core::fiber& f, core::hub& h) noexcept {
 
 long make_thread(call& c, const clone_request& request, const core::thread_request* asked) noexcept {
   core::fiber* const task = asked != nullptr ? asked->task : nullptr;
-  core::hub& home = task != nullptr ? *task->home : core::least_loaded_hub();
+  // Without storage of its own it has the caller's, which names the hub as well.
+  const bool borrows = (request.flags & CLONE_SETTLS) == 0;
+  core::hub& home = task != nullptr ? *task->home : borrows ? *weft_this_hub : core::least_loaded_hub();
   thread* t = take_block(home);
   if (t == nullptr) return -EAGAIN;
   if (take_tid(*t) == 0) {
     give_block(*t);
     return -EAGAIN;
   }
-  t->tp = request.tls;
+  t->tp = borrows ? self().tp : request.tls;
+  t->borrows_storage = borrows;
+  t->lends_storage = false;
+  if (borrows) self().lends_storage = true;
   t->run = begin_thread;
   t->end = end_thread;
   t->hooked = 1;
@@ -126,7 +143,7 @@ long make_thread(call& c, const clone_request& request, const core::thread_reque
     std::memcpy(t->name, task->name, sizeof t->name);
     core::lend_kill(*task, *t);
   }
-  write_this_hub(request.tls, &home);
+  if (!borrows) write_this_hub(t->tp, &home);
   const int tid = t->tid;
   if ((request.flags & CLONE_PARENT_SETTID) != 0) copy_out(request.parent_tid, tid);
   if ((request.flags & CLONE_CHILD_SETTID) != 0) copy_out(request.child_tid, tid);
@@ -154,7 +171,7 @@ bool read_clone_request(const frame& f, clone_request& request) noexcept {
                reinterpret_cast<int*>(f.r10)};
     return true;
   }
-  if (f.rsi < CLONE_ARGS_SIZE_VER0) return false;
+  if (f.rax != SYS_clone3 || f.rsi < CLONE_ARGS_SIZE_VER0) return false;
   clone_args args;
   if (!weft_user_copy(&args, reinterpret_cast<const void*>(f.rdi), CLONE_ARGS_SIZE_VER0)) return false;
   request = {args.flags,
@@ -167,9 +184,9 @@ bool read_clone_request(const frame& f, clone_request& request) noexcept {
 }
 
 bool is_thread_clone(std::uint64_t flags) noexcept {
-  constexpr std::uint64_t wanted = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS;
-  constexpr std::uint64_t known = wanted | CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID |
-                                  CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED;
+  constexpr std::uint64_t wanted = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+  constexpr std::uint64_t known = wanted | CLONE_SETTLS | CLONE_SYSVSEM | CLONE_IO | CLONE_PARENT_SETTID |
+                                  CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED;
   return (flags & wanted) == wanted && (flags & ~known) == 0;
 }
 
@@ -215,6 +232,7 @@ void become_solo() noexcept {
   forget_futexes();
   forget_tids();
   forget_counts();
+  may_have_outsiders.store(false, std::memory_order_relaxed);
   for (block_list& list : unused) list.first = nullptr;
   threaded.store(false, std::memory_order_release);
   allow_start_again();

@@ -20,7 +20,7 @@ struct clone_request {
 /// @return false if the arguments cannot be read or are of a size that we do not know.
 bool read_clone_request(const frame& f, clone_request& request) noexcept;
 
-/// Whether @p flags ask for what pthread_create asks for: a thread of this process with storage of its own.
+/// Whether @p flags ask for a thread of this process, as pthread_create's do; with storage of its own, or (no CLONE_SETTLS) the caller's.
 bool is_thread_clone(std::uint64_t flags) noexcept;
 
 /// In a fork's child: @p me, which is all that is left, goes on as the thread that it is when the child is taken over.
