@@ -146,6 +146,7 @@ constexpr table_row rows[] = {
     {SYS_semtimedop, sys_semop, group::file},
     {SYS_mq_timedsend, sys_mq, group::file},
     {SYS_mq_timedreceive, sys_mq, group::file},
+    {SYS_io_uring_setup, sys_io_uring_setup, group::file},
     {SYS_io_uring_enter, sys_io_uring_enter, group::file},
     {SYS_io_getevents, sys_io_getevents, group::file},
     {SYS_io_pgetevents, sys_io_getevents, group::file},

@@ -86,38 +86,47 @@ def far_server():
 
 
 class Client:
+    """Asks again where a datagram was lost, or where the server closed its connection, which it may do at any time (RFC 7766)."""
+
     def __init__(self, port, kind):
-        self.kind = kind
-        self.socket = socket.socket(socket.AF_INET, kind)
-        self.socket.settimeout(60)
-        self.socket.connect(("127.0.0.1", port))
-        self.file = self.socket.makefile("rb") if kind == socket.SOCK_STREAM else None
+        self.port, self.kind = port, kind
+        self.connect()
+
+    def connect(self):
+        self.socket = socket.socket(socket.AF_INET, self.kind)
+        self.socket.settimeout(10 if self.kind == socket.SOCK_DGRAM else 60)
+        self.socket.connect(("127.0.0.1", self.port))
 
     def ask(self, name, number):
         packet = question(name, number)
-        if self.file:
-            self.socket.sendall(struct.pack(">H", len(packet)) + packet)
-            said = self.file.read(struct.unpack(">H", self.file.read(2))[0])
-        else:
-            said = self.once_more(packet)
-        got, flags, _, count, _, _ = struct.unpack_from(">6H", said)
-        check(got == number and flags & 0x8000, f"{name}: an answer to {got}, asked {number}")
-        return flags & 15, said[name_in(said)[1] + 12:][:4] if count else b""
-
-    def once_more(self, packet):
-        """A datagram may be lost, so it is sent again."""
-        self.socket.settimeout(10)
         for _ in range(6):
-            self.socket.send(packet)
-            with contextlib.suppress(TimeoutError):
-                while (said := self.socket.recv(4096))[:2] != packet[:2]:
-                    pass  # the late answer to another
-                return said
-        raise support.Failure("six questions without an answer")
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                said = self.by_stream(packet) if self.kind == socket.SOCK_STREAM else self.by_datagram(packet)
+                got, flags, _, count, _, _ = struct.unpack_from(">6H", said)
+                check(got == number and flags & 0x8000, f"{name}: an answer to {got}, asked {number}")
+                return flags & 15, said[name_in(said)[1] + 12:][:4] if count else b""
+            self.close()
+            self.connect()
+        raise support.Failure(f"{name}: six questions without an answer")
+
+    def by_datagram(self, packet):
+        self.socket.send(packet)
+        return self.socket.recv(4096)
+
+    def by_stream(self, packet):
+        self.socket.sendall(struct.pack(">H", len(packet)) + packet)
+        return self.receive(struct.unpack(">H", self.receive(2))[0])
+
+    def receive(self, size):
+        said = b""
+        while len(said) < size:
+            part = self.socket.recv(size - len(said))
+            if not part:
+                raise ConnectionError("closed")
+            said += part
+        return said
 
     def close(self):
-        if self.file:
-            self.file.close()
         self.socket.close()
 
 
