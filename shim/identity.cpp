@@ -149,6 +149,11 @@ long sys_prctl(call& c) noexcept {
     case PR_GET_NAME:
       refresh_name(me);
       return weft_user_copy(c.arg<void*>(1), me.name, sizeof me.name) ? 0 : -EFAULT;
+    case PR_GET_TID_ADDRESS: {
+      // A kernel may be built without; where it knows it, it knows the carrier's.
+      const long known = pass(c);
+      return known == 0 && !me.is_main && !copy_out(c.arg<void*>(1), me.clear_tid) ? -EFAULT : known;
+    }
     default:
       return pass(c);
   }

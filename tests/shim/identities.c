@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// setuid and its family in a threaded program: the whole process changes, whatever its threads are doing. Scheduling of a thread by
-// its number; resource usage.
+// setuid and its family in a threaded program: the whole process changes, whatever its threads are doing. What the kernel knows of a
+// thread: its scheduling, by its number, the word that tells of its end; resource usage.
 #include <grp.h>
 #include <linux/ioprio.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/times.h>
@@ -144,7 +145,16 @@ static void by_number(int tid) {
   CHECK(of_io >= 0);
   CHECK_EQ(syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, tid, of_io), 0);
 }
+/* The word that tells of a thread's end is its own. */
+static void end_word(void) {
+  int* word;
+  if (prctl(PR_GET_TID_ADDRESS, &word) != 0) return; /* a kernel without CONFIG_CHECKPOINT_RESTORE */
+  CHECK_EQ(*word, gettid());
+  CHECK_EQ(syscall(SYS_set_tid_address, word), gettid());
+  CHECK_ERR(prctl(PR_GET_TID_ADDRESS, (int**)8), EFAULT);
+}
 static void* asks(void* arg) {
+  end_word();
   by_number(0);
   by_number(gettid());
   STORE(named, gettid());
@@ -165,6 +175,7 @@ static void scheduling(void) {
 
 int main(void) {
   begin();
+  end_word();
   scheduling();
   if (geteuid() == 0) {
     change_all();
