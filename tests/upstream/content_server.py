@@ -44,9 +44,9 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving():
+def serving(address="127.0.0.1"):
     """The port of a running server."""
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server((address, 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -78,16 +78,28 @@ def write_files(directory, count):
             out.write(content(size_of(index), str(index)))
 
 
-def download(mode, directory, base, *options, count=150):
-    """One curl for so many addresses below `base`, a hundred at a time; says how many contents were right."""
+def download(mode, directory, base, *options, count=150, threads=0):
+    """One curl for so many addresses below `base`, a hundred at a time; says how many contents were right. It makes
+    `threads` threads or more."""
     with tempfile.TemporaryDirectory(dir=directory) as folder:
         wanted = list(urls(base, count))
         config = os.path.join(folder, "curl.conf")
         with open(config, "w", encoding="utf-8") as out:
             for index, (url, _) in enumerate(wanted):
                 out.write(f'url = "{url}"\noutput = "{folder}/{index}"\n')
-        support.output_of(mode.command(["curl", "--fail", "--silent", "--show-error", "--parallel", "--parallel-max",
-                                        "100", "--max-time", "100", *options, "-K", config]), folder, "curl", 120)
+        report = os.path.join(folder, "report")
+        command = mode.reporting(["curl", "--fail", "--silent", "--show-error", "--parallel", "--parallel-max", "100",
+                                  "--max-time", "100", *options, "-K", config], report)
+        with support.started(command, folder, "curl") as curl:
+            def ended():
+                if mode.hubs:
+                    mode.check_threads(curl.pid, 0, "curl")
+                return not curl.alive()
+
+            support.wait_until(ended, 120, "the end of curl")
+            curl.expect(0)
+        if threads:
+            mode.check_report(report, "curl", threads)
         for index, (url, digest) in enumerate(wanted):
             with open(os.path.join(folder, str(index)), "rb") as got:
                 check(hashlib.sha256(got.read()).hexdigest() == digest, f"the content of {url} differs")

@@ -37,9 +37,22 @@ cert = {directory}/pem
 
 
 def direct(mode):
-    with support.workspace("curl") as directory, content_server.serving() as port:
-        # A name, not a number: libcurl then resolves it in a thread of its own.
-        return download(mode, directory, f"http://localhost:{port}", "--ipv4", "--noproxy", "*")
+    name, address, threads = name_to_resolve()
+    with support.workspace("curl") as directory, content_server.serving(address) as port:
+        return download(mode, directory, f"http://{name}:{port}", "--ipv4", "--noproxy", "*", threads=threads)
+
+
+def name_to_resolve():
+    """A name, its address, and how many threads libcurl makes at least to resolve it: none for localhost, which it knows, and so
+    for a machine whose own name says nothing."""
+    name = socket.gethostname()
+    try:
+        address = socket.gethostbyname(name)
+        with socket.socket() as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return "localhost", "127.0.0.1", 0
+    return name, address, 1
 
 
 def proxy(mode):

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """subprocess, concurrent.futures, asyncio, signal and select, beside and inside many threads.
 
-    python3 python_misc.py
+    python3 python_misc.py READY
 
-Standard output is the same on every run.
+Standard output is the same on every run. Behind all that, the file READY is made while fifty threads are alive and a line or the end
+of standard input is waited for: time to count the kernel threads.
 """
 
 import asyncio
@@ -261,8 +262,15 @@ def selects():
     os.close(reading)
 
 
+def counting():
+    with open(sys.argv[1], "w", encoding="utf-8"):
+        pass
+    sys.stdin.readline()
+
+
 for section in (subprocesses, selects, futures, lambda: asyncio.run(loops()), signals):
     section()
     sys.stdout.flush()
     background(section)
     sys.stdout.flush()
+background(counting)

@@ -6,6 +6,7 @@
 
 import json
 import os
+import subprocess
 
 import support
 from support import check, started, wait_until
@@ -39,9 +40,15 @@ def threads(mode, count):
 
 def misc(mode, _):
     with support.workspace("misc") as directory:
-        command = mode.command([support.PYTHON, script("python_misc.py")])
-        with started(command, directory, "python_misc", cwd=directory) as program:
+        ready, report = os.path.join(directory, "ready"), os.path.join(directory, "report")
+        command = mode.reporting([support.PYTHON, script("python_misc.py"), ready], report)
+        with started(command, directory, "python_misc", cwd=directory, stdin=subprocess.PIPE) as program:
+            wait_until(lambda: os.path.exists(ready) or not program.alive(), 120, "fifty threads at the end")
+            check(program.alive(), f"it died\n{program.tail()}")
+            mode.check_threads(program.pid, 51, "misc")
+            program.popen.stdin.close()
             program.expect(120)
+            mode.check_report(report, "python3", 900)
             return program.output()
 
 

@@ -52,7 +52,7 @@ class Mode:
             return
         with open(report, encoding="utf-8") as text:
             tables = text.read().split("weft report: ")
-        mine = [table.split() for table in tables if table.startswith(f"{program}, pid")]
+        mine = [table.split() for table in tables if table.startswith(f"{program}, pid") and "threads made" in table]
         check(mine, f"{program} ({self.name}) left no report")
         made = sum(int(words[words.index("made") + 1].replace(",", "")) for words in mine)
         hubs = max(int(words[3]) for words in mine)
