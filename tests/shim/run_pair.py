@@ -118,6 +118,7 @@ def main():
     native = run(command, env, args.limit, False)
     print("native: %s (%.2f s)" % (describe(native.status), native.seconds))
     if native.status == SKIPPED:
+        print(native.out)
         return SKIPPED
     good = True
     if native.status is None or "FAILED" in native.out:
