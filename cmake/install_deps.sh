@@ -11,7 +11,8 @@ weft_packages() {
     test) echo clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev binutils procps gdb linux-perf \
                python3 libpython3.11-testsuite memcached tinyproxy stunnel4 curl mariadb-server mariadb-client openssl \
                libcurl4-openssl-dev libhiredis-dev redis-server libpq-dev postgresql pigz zstd ;;
-    nightly) echo chromium chromium-driver default-jdk-headless erlang-base ruby rustc haproxy nginx varnish unbound pbzip2 xz-utils sqlite3 ;;
+    nightly) echo chromium chromium-driver default-jdk-headless erlang-base ruby rustc haproxy nginx varnish unbound pbzip2 xz-utils sqlite3 fio \
+                  libglib2.0-tests ;;
     demo) echo python3 procps ;;
     bench) echo python3 golang-go libboost-fiber-dev libst-dev libuv1-dev python3-gevent ;;
     *) echo "weft: no group of packages is called '$1'" >&2; return 2 ;;
