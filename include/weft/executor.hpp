@@ -42,8 +42,9 @@ class executor_closed : public std::runtime_error {
 /// Cancel    What waits here is a cancellation point. A cancelled `apply` cancels its task if that has not begun; else the
 ///           task runs on, and what it holds lives until it ends. A cancellation of a task's own fiber ends that task alone.
 /// Threads   Safe from any fiber of any thread.
-/// Lifetime  Destruction closes, and waits for all tasks, uncancelled. One that is destroyed by a task of its own, which
-///           could only wait for ever, aborts.
+/// Lifetime  Destruction closes, and waits for all tasks, uncancelled. One that is destroyed by a task of its own waits for
+///           the others: so `exit` may be called in a task, and destroys an executor of static storage. Destroying it while
+///           somebody is in `join` aborts.
 /// Cost      A task is one allocation, future included.
 class executor {
  public:
@@ -103,6 +104,7 @@ class executor {
   /// How many tasks may run at once; `no_limit`: all.
   std::size_t limit() const noexcept;
   /// A raised limit lets waiting tasks start; under a lowered one those that run go on. With 0 none starts.
+  /// @throws std::system_error  no thread can be made and there is none: the task that was to start is cancelled
   void limit(std::size_t most);
   /// Tasks that have not ended.
   std::size_t unfinished() const noexcept;
@@ -132,6 +134,7 @@ class executor {
     waker who{};
     detail::job* given = nullptr;  // while idle: what it is woken for
     worker* next_idle = nullptr;
+    bool left = false;  // its task has destroyed the executor; said and seen by the worker itself
   };
 
   /// Takes over a reference to @p j, also when it throws.
@@ -140,10 +143,12 @@ class executor {
   detail::job* wait_idle(std::unique_lock<detail::spinlock>& guard, worker& self, waker who,
                          std::int64_t idle_ns) noexcept;
   static void take_out(worker*& list, worker* worker::*next, worker& which) noexcept;
-  void start_or_queue(detail::job& j);
+  bool start_or_queue(detail::job& j);
+  void start_pending(std::unique_lock<detail::spinlock>& guard);
+  void let_go_of_caller() noexcept;
   void wake_joiners() noexcept;
   bool runs_caller() const noexcept;
-  bool is_worker(std::uint64_t id) const noexcept;
+  worker* find_worker(std::uint64_t id) const noexcept;
   bool wait_for(bool (executor::*done)() const noexcept, deadline by, bool shielded);
   bool no_tasks() const noexcept { return unfinished_ == 0; }
   bool no_workers() const noexcept { return workers_ == 0; }

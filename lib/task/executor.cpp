@@ -45,14 +45,18 @@ void executor::execute(detail::job& j) {
   }
 }
 
-// Counted as a worker already. If none can be made the job waits for one of those there are.
-void executor::start_or_queue(detail::job& j) {
+// Counted as a worker already. If none can be made the job waits for one of those there are. @return whether one was made
+bool executor::start_or_queue(detail::job& j) {
   try {
     start_worker(j);
+    return true;
   } catch (...) {
     {
       const std::lock_guard guard(lock_);
-      if (--workers_ != 0) return pending_.push(j);
+      if (--workers_ != 0) {
+        pending_.push_front(j);
+        return false;
+      }
       --unfinished_;
       wake_joiners();
     }
@@ -68,7 +72,7 @@ void executor::work(detail::job& first, std::int64_t idle_ns) noexcept {
     const std::lock_guard guard(lock_);
     self.next_active = std::exchange(active_, &self);
   }
-  for (detail::job* j = &first; j != nullptr; j = next_job(self, idle_ns)) j->run(*j);
+  for (detail::job* j = &first; j != nullptr; j = self.left ? nullptr : next_job(self, idle_ns)) j->run(*j);
 }
 
 // nullptr: the worker is not counted any more, and does not touch the executor again.
@@ -126,15 +130,14 @@ void executor::take_out(worker*& list, worker* worker::*next, worker& which) noe
 bool executor::runs_caller() const noexcept {
   const std::uint64_t id = caller();
   const std::lock_guard guard(lock_);
-  return limit_ != no_limit && is_worker(id);  // without a limit there is a worker for every task
+  return limit_ != no_limit && find_worker(id) != nullptr;  // without a limit there is a worker for every task
 }
 
 // Under the lock.
-bool executor::is_worker(std::uint64_t id) const noexcept {
-  for (const worker* w = active_; w != nullptr; w = w->next_active) {
-    if (w->id == id) return true;
-  }
-  return false;
+executor::worker* executor::find_worker(std::uint64_t id) const noexcept {
+  worker* w = active_;
+  while (w != nullptr && w->id != id) w = w->next_active;
+  return w;
 }
 
 void executor::close() noexcept {
@@ -177,12 +180,32 @@ bool executor::wait_for(bool (executor::*done)() const noexcept, deadline by, bo
 
 bool executor::join(deadline by) { return wait_for(&executor::no_tasks, by, /*shielded=*/false); }
 
-void executor::finish() noexcept {
+// A task that destroys its executor cannot be waited for: it counts as ended, and its worker as gone, from here.
+void executor::let_go_of_caller() noexcept {
   const std::uint64_t id = caller();
+  std::unique_lock guard(lock_);
+  worker* const own = find_worker(id);
+  if (own == nullptr) return;
+  own->left = true;
+  take_out(active_, &worker::next_active, *own);
+  --workers_;
+  --unfinished_;
+  // Those that waited for this worker get another one. Where none can be made they are cancelled, each in its turn.
+  do {
+    try {
+      return start_pending(guard);
+    } catch (...) {
+      guard.lock();
+    }
+  } while (!pending_.empty());
+}
+
+void executor::finish() noexcept {
   lock_.lock();
-  const bool by_own_task = is_worker(id);
+  const bool is_awaited = !joiners_.empty();
   lock_.unlock();
-  if (by_own_task) detail::destroyed_in_use("executor", this);
+  if (is_awaited) detail::destroyed_in_use("executor", this);
+  let_go_of_caller();
   close();
   wait_for(&executor::no_tasks, deadline::never(), /*shielded=*/true);
   wait_for(&executor::no_workers, deadline::never(), /*shielded=*/true);
@@ -212,13 +235,19 @@ void executor::limit(std::size_t most) {
   if (has_surplus()) {
     for (std::size_t leaving = workers_ - limit_; leaving != 0 && idle_ != nullptr; --leaving) release_idle();
   }
+  start_pending(guard);
+}
+
+// Under the lock, but when it throws.
+void executor::start_pending(std::unique_lock<detail::spinlock>& guard) {
   while (below_limit()) {
     detail::job* const j = pending_.pop();
     if (j == nullptr) return;
     ++workers_;
     guard.unlock();
-    start_or_queue(*j);
+    const bool started = start_or_queue(*j);
     guard.lock();
+    if (!started) return;
   }
 }
 

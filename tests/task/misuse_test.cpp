@@ -2,10 +2,14 @@
 // What the headers of fibers, groups, scopes and executors say of their misuse, as far as it is not in the tests of each class.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <stdexcept>
+#include <vector>
 
 #include "weft/event.hpp"
 #include "weft/fiber.hpp"
@@ -110,17 +114,102 @@ TEST(misuse_death_test, a_scope_destroyed_by_its_child) {
       "the scope .* is destroyed while");
 }
 
-template <class Executor>
-void destroy_by_own_task() {
-  auto e = std::make_unique<Executor>();
-  event never;
-  e->submit([&] { e.reset(); });
-  never.wait();
+// Behind a task that waits until `go`: one more, for which the limit leaves no room, and what ends the executor's life.
+template <class Executor, class End>
+int count_tasks_around(Executor& e, End end) {
+  std::atomic<int> ran{0};
+  event given, go;
+  e.limit(2);
+  e.submit([&] {
+    go.wait();
+    ++ran;
+  });
+  future<int> ending = e.submit([&] {
+    given.wait();
+    go.set();
+    end();
+    return 5;
+  });
+  e.submit([&] { ++ran; });
+  given.set();
+  EXPECT_EQ(ending.get(), 5);
+  return ran;
 }
 
-TEST(misuse_death_test, an_executor_destroyed_by_its_task) {
-  EXPECT_ABORTS(destroy_by_own_task<fiber_executor>, "the executor .* is destroyed while");
-  EXPECT_ABORTS(destroy_by_own_task<thread_pool>, "the executor .* is destroyed while");
+template <class Executor>
+class executors : public testing::Test {};
+using both = testing::Types<fiber_executor, thread_pool>;
+TYPED_TEST_SUITE(executors, both);
+
+TYPED_TEST(executors, destroyed_by_a_task_wait_for_the_others) {
+  auto e = std::make_unique<TypeParam>();
+  EXPECT_EQ(count_tasks_around(*e, [&] { e.reset(); }), 2);
+}
+
+// Where no worker can be made when the test says so.
+class failing_executor final : public executor {
+ public:
+  failing_executor() : executor(1) {}
+  ~failing_executor() override { finish(); }
+  bool fails = false;
+
+ private:
+  void start_worker(detail::job& first) override {
+    if (fails) throw std::runtime_error("no worker");
+    spawn([this, &first] { work(first, 0); });
+  }
+  std::uint64_t caller() const noexcept override { return this_fiber::get_id(); }
+};
+
+TEST(misuse, a_raised_limit_without_means_for_another_worker) {
+  failing_executor e;
+  std::vector<int> order;
+  for (int i = 0; i < 3; ++i) e.submit([&order, i] { order.push_back(i); });
+  e.fails = true;
+  e.limit(3);
+  EXPECT_TRUE(e.join());
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 2}));
+  e.limit(0);
+  future<void> waiting = e.submit([] {});
+  EXPECT_THROW(e.limit(1), std::runtime_error);
+  EXPECT_THROW(waiting.get(), task_cancelled);
+}
+
+TEST(misuse, an_executor_destroyed_by_a_task_without_means_for_another_worker) {
+  auto e = std::make_unique<failing_executor>();
+  future<int> ending = e->submit([&] {
+    e->fails = true;
+    e.reset();
+    return 5;
+  });
+  future<void> first = e->submit([] {}), second = e->submit([] {});
+  EXPECT_EQ(ending.get(), 5);
+  EXPECT_THROW(first.get(), task_cancelled);
+  EXPECT_THROW(second.get(), task_cancelled);
+}
+
+template <class Executor>
+void exit_in_a_task() {
+  static Executor e;
+  count_tasks_around(e, [] { std::exit(3); });
+}
+
+TYPED_TEST(executors, of_static_storage_let_exit_be_called_in_a_task) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(exit_in_a_task<TypeParam>(), testing::ExitedWithCode(3), "");
+}
+
+TYPED_TEST(executors, destroyed_while_somebody_joins) {
+  EXPECT_ABORTS(
+      [] {
+        auto e = std::make_unique<TypeParam>();
+        event never;
+        e->submit([&] { never.wait(); });
+        spawn([&] { e->join(); });
+        for (int i = 0; i < 3; ++i) this_fiber::yield();
+        e.reset();
+      },
+      "the executor .* is destroyed while");
 }
 
 }  // namespace

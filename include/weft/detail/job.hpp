@@ -28,6 +28,11 @@ class job_list {
     (last_ == nullptr ? first_ : last_->next) = &j;
     last_ = &j;
   }
+  void push_front(job& j) noexcept {
+    j.next = first_;
+    first_ = &j;
+    if (last_ == nullptr) last_ = &j;
+  }
   job* pop() noexcept {
     job* const j = first_;
     if (j != nullptr) first_ = j->next;
