@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 #include "weft/deadline.hpp"
 
@@ -31,8 +32,8 @@ class hub;
 ///           notify) runs in the next `run_once`: therefore before each sleep.
 /// Cancel    Cancellation points.
 /// Threads   For the thread that made it, whose hub it drives.
-/// Lifetime  While one lives no deadlock is reported: the other loop may wake whoever waits. Destroyed by its own thread, or in a
-///           fork's child. The descriptor is the hub's: never close or read it. In a fork's child make another driver.
+/// Lifetime  While one lives no deadlock is reported: the other loop may wake whoever waits. Destroying it on another thread aborts,
+///           but in a fork's child, where one makes another driver. The descriptor is the hub's: never close or read it.
 /// Cost      `run_once`: one look at the kernel when nothing is ready. A timer_watcher or stat_watcher in the process makes the other
 ///           loop wake every 10 ms, since libev does not tell when they are due.
 class hub_driver {
@@ -69,6 +70,7 @@ class hub_driver {
   void sleep(deadline by) const noexcept;
 
   core::hub* hub_;
+  const std::uint32_t forks_;
 };
 
 }  // namespace weft

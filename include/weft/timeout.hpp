@@ -42,7 +42,8 @@ class timeout_expired {
 /// Order     They nest by identity: each throws for itself, once. Of several that are due the outermost goes first.
 /// Timeout   A deadline that has passed is thrown at the next suspension point, also by one that need not wait.
 /// Cancel    Powerless while the code does not suspend, while a `shield` hides it, and while destructors run.
-/// Threads   On the stack of the fiber whose time it limits. On a thread that has no hub yet, this makes one for it.
+/// Threads   On the stack of the fiber whose time it limits; one that runs and is cancelled or destroyed elsewhere, or behind that
+///           fiber's end, aborts. On a thread that has no hub yet, this makes one for it.
 /// Cost      A few stores to start and stop; no system call.
 class timeout {
  public:

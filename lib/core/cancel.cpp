@@ -146,10 +146,11 @@ void this_fiber::interruption_point() {
 
 void throw_cancelled() {
   core::hub* const h = weft_this_hub;
-  WEFT_REQUIRE(h != nullptr && !core::is_unwinding(*h, *h->current));
+  constexpr const char* nothing_due = "throw_cancelled is called and nothing is due";
+  WEFT_EXPECT(h != nullptr && !core::is_unwinding(*h, *h->current), nothing_due);
   core::fiber& f = *h->current;
   detail::cancel_record* const r = core::find_due(f, core::now_ns());
-  WEFT_REQUIRE(r != nullptr);
+  WEFT_EXPECT(r != nullptr, nothing_due);
   core::throw_record(f, *r);
 }
 
@@ -158,7 +159,7 @@ namespace detail {
 using core::access;
 
 void cancel_record::enter(deadline by) {
-  WEFT_REQUIRE(!entered());
+  WEFT_EXPECT(!entered(), "a timeout, cancel scope or shield is begun that has begun already");
   core::local_hub();
   core::fiber& f = core::self();
   outer_ = f.records;
@@ -172,11 +173,11 @@ void cancel_record::enter(deadline by) {
 void cancel_record::leave() noexcept {
   if (!entered()) return;
   core::fiber& f = *owner();
+  const bool is_own = weft_this_hub != nullptr && weft_this_hub->current == &f;
   cancel_record** at = &f.records;
-  while (*at != this) {
-    WEFT_REQUIRE(*at != nullptr);
-    at = &(*at)->outer_;
-  }
+  while (is_own && *at != nullptr && *at != this) at = &(*at)->outer_;
+  WEFT_EXPECT(is_own && *at != nullptr,
+              "a timeout, cancel scope or shield is ended by another fiber than the one that began it");
   *at = outer_;
   owner_.store(nullptr, std::memory_order_seq_cst);
   due_ = core::timers::never;
@@ -185,7 +186,7 @@ void cancel_record::leave() noexcept {
 }
 
 void cancel_record::set_deadline(deadline by) noexcept {
-  WEFT_REQUIRE(entered());
+  WEFT_EXPECT(entered(), "a deadline is set for a timeout or cancel scope that has not begun");
   due_ = by.ns();
   core::arm_record(*owner(), due_);
 }

@@ -9,10 +9,12 @@
 #include <limits>
 #include <system_error>
 
+#include "base/check.hpp"
 #include "base/syscall.hpp"
 #include "core/clock.hpp"
 #include "core/local_hub.hpp"
 #include "core/scheduler.hpp"
+#include "weft/detail/forks.hpp"
 #include "weft/this_fiber.hpp"
 
 namespace weft {
@@ -24,8 +26,12 @@ constexpr deadline at_once = deadline::from_ns(0);
 }  // namespace
 
 // What the other loop's code may do counts as something outside, though the hub seems asleep meanwhile.
-hub_driver::hub_driver() : hub_(&core::local_hub()) { hub_->await(1); }
-hub_driver::~hub_driver() { hub_->await(-1); }
+hub_driver::hub_driver() : hub_(&core::local_hub()), forks_(weft_forks) { hub_->await(1); }
+hub_driver::~hub_driver() {
+  const bool is_own = core::this_hub() == hub_;
+  WEFT_EXPECT(is_own || forks_ != weft_forks, "a hub_driver is destroyed by another thread than its own");
+  if (is_own) hub_->await(-1);
+}
 
 int hub_driver::native_handle() const noexcept {
   int fds[2] = {-1, -1};

@@ -24,7 +24,7 @@ waker prepare_park() {
     core::fiber& f = core::thread_block();
     return {&f, ++f.epoch};
   }
-  WEFT_REQUIRE(h->current != &h->loop_fiber);  // a callback of the hub may not wait
+  WEFT_EXPECT(h->current != &h->loop_fiber, "a callback of the hub waits");
   return core::prepare_park();
 }
 

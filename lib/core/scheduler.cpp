@@ -242,7 +242,7 @@ __attribute__((always_inline)) inline int park_in(waker w, std::int64_t due_ns, 
   hub& h = *weft_this_hub;
   fiber& f = *w.target;
   WEFT_ASSERT(f.wait == wait_kind::none);
-  WEFT_REQUIRE(&f == h.current);
+  WEFT_EXPECT(&f == h.current, "a park with somebody else's waker");
 #if defined(WEFT_CHECKS)
   if (h.draw_detour()) yield_on(h);
 #endif

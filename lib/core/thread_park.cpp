@@ -100,7 +100,7 @@ int park_as_fiber(thread_wait& block, waker w, std::int64_t due_ns, const void* 
 
 int park_thread(waker w, std::int64_t due_ns, const void* object, bool cancellable) noexcept {
   fiber& f = *w.target;
-  WEFT_REQUIRE(&f == block_of_thread && f.epoch == w.epoch && is_threads_own());
+  WEFT_EXPECT(&f == block_of_thread && f.epoch == w.epoch && is_threads_own(), "a park with somebody else's waker");
   if (weft_this_hub != nullptr) return park_as_fiber(static_cast<thread_wait&>(f), w, due_ns, object, cancellable);
   if (time_is_of_a_test() && due_ns != timers::never) due_ns += base::monotonic_ns() - now_ns();
   const timespec until{due_ns / 1'000'000'000, due_ns % 1'000'000'000};

@@ -42,7 +42,7 @@ scope::~scope() {
 void scope::open(cancel_scope& block) noexcept {
   {
     const std::lock_guard guard(lock_);
-    WEFT_REQUIRE(!running_);  // a scope runs one block at a time
+    WEFT_EXPECT(!running_, "a scope is run while it runs");
     running_ = true;
     cut_short_ = false;
     block_ = &block;

@@ -279,8 +279,7 @@ bool join_fiber(core::fiber* f, deadline by) {
   if (is_running(f)) return false;
   if (core::hubs[f->home->index] != f->home) return false;  // a fork's parent's
   const bool on_fiber = weft_this_hub != nullptr;
-  WEFT_REQUIRE(!on_fiber ||
-               weft_this_hub->current != &weft_this_hub->loop_fiber);  // a callback of the hub may not wait
+  WEFT_EXPECT(!on_fiber || weft_this_hub->current != &weft_this_hub->loop_fiber, "a callback of the hub waits");
   subscription node;
   node.who = on_fiber ? core::prepare_park() : prepare_park();
   node.notify = [](subscription& s) noexcept { core::unpark_joiner(s.who); };

@@ -127,7 +127,7 @@ TEST(cancel_scope, two_blocks_at_once_abort) {
         cancel_scope scope;
         (void)scope.run([&] { (void)scope.run([] {}); });
       },
-      "must hold");
+      "that has begun already");
 }
 
 }  // namespace

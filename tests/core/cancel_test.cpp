@@ -334,20 +334,42 @@ TEST(cancel, a_plain_thread_gets_a_hub_for_its_first_record) {
 
 TEST(cancel, misuse_aborts) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_DEATH(spawn([] { throw_cancelled(); }).join(), "must hold") << "nothing is due";
+  EXPECT_DEATH(spawn([] { throw_cancelled(); }).join(), "weft: throw_cancelled is called and nothing is due");
   EXPECT_DEATH(
       {
         record r;
         r.enter();
         r.enter();
       },
-      "must hold");
+      "that has begun already");
   EXPECT_DEATH(
       {
         record r;
         r.set_deadline(1ms);
       },
-      "must hold");
+      "that has not begun");
+  constexpr const char* by_another = "is ended by another fiber than the one that began it";
+  EXPECT_DEATH(
+      {
+        record r;
+        r.enter();
+        spawn([&] { r.leave(); }).join();
+      },
+      by_another);
+  EXPECT_DEATH(
+      {
+        record r;
+        r.enter();
+        std::thread([&] { r.leave(); }).join();
+      },
+      by_another);
+  EXPECT_DEATH(
+      {
+        record r;
+        spawn([&] { r.enter(); }).join();
+        spawn([&] { r.leave(); }).join();
+      },
+      by_another);
 }
 
 }  // namespace

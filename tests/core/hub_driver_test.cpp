@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <memory>
 #include <system_error>
 #include <thread>
 
@@ -122,6 +124,37 @@ TEST(hub_driver, runs_until_somebody_says_so) {
   const task<> stuck = spawn([&] { never.wait(); });
   EXPECT_FALSE(driver.run_until([&] { return stuck.ready(); }, 5ms));
   stuck.kill();
+}
+
+TEST(hub_driver, destroyed_on_another_thread_aborts) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        auto driver = std::make_unique<hub_driver>();
+        std::thread([&] { driver.reset(); }).join();
+      },
+      "a hub_driver is destroyed by another thread than its own");
+}
+
+TEST(hub_driver, in_a_forks_child_is_destroyed_and_does_no_more) {
+  WEFT_NEEDS_PLAIN_THREADS();
+  auto driver = std::make_unique<hub_driver>();
+  int status = -1;
+  std::thread([&] {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      bool refused = false;
+      try {
+        driver->run_once();
+      } catch (const std::system_error&) {
+        refused = true;
+      }
+      driver.reset();
+      _exit(refused ? 0 : 1);
+    }
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+  }).join();
+  EXPECT_EQ(status, 0);
 }
 
 struct stopped {};

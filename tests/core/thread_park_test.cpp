@@ -198,13 +198,13 @@ TEST(thread_park, a_waker_of_somebody_else_cannot_be_parked_on) {
         const waker own = prepare_park();
         on_a_thread([&] { park(own, deadline::never()); });
       },
-      "must hold");
+      "a park with somebody else's waker");
   EXPECT_DEATH(
       {
         const waker own = prepare_park();
         spawn([&] { park(own, deadline::never()); }).join();
       },
-      "must hold");
+      "a park with somebody else's waker");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -75,7 +76,25 @@ TEST(timeout, two_starts_in_a_row_abort) {
         timeout limit(1h);
         limit.start(1h);
       },
-      "must hold");
+      "that has begun already");
+}
+
+TEST(timeout, ended_by_another_fiber_aborts) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  constexpr const char* told = "is ended by another fiber than the one that began it";
+  EXPECT_DEATH(
+      {
+        timeout limit(1h);
+        spawn([&] { limit.cancel(); }).join();
+      },
+      told);
+  EXPECT_DEATH(
+      {
+        std::unique_ptr<timeout> left;
+        spawn([&] { left = std::make_unique<timeout>(1h); }).join();
+        left.reset();
+      },
+      told);
 }
 
 TEST(timeout, nested_ones_know_each_other_apart) {

@@ -35,7 +35,8 @@ class cancel_record {
   /// Entering it twice aborts.
   /// @throws std::system_error when that hub cannot be made
   void enter(deadline by = deadline::never());
-  /// Takes it out again, in whatever order; what it had due is dropped. Nothing happens if it is not entered.
+  /// Takes it out again, in whatever order; what it had due is dropped. Nothing happens if it is not entered. On another fiber
+  /// than the one that entered it, or behind that one's end, aborts.
   void leave() noexcept;
   bool entered() const noexcept { return owner() != nullptr; }
   core::fiber* owner() const noexcept { return owner_.load(std::memory_order_acquire); }
