@@ -13,6 +13,7 @@
 #include <variant>
 
 #include "weft/deadline.hpp"
+#include "weft/detail/cancel_record.hpp"
 #include "weft/detail/completions.hpp"
 #include "weft/detail/element_source.hpp"
 #include "weft/future.hpp"
@@ -114,21 +115,23 @@ class map_results : public result_range<Results, map_value<submitted_value<Submi
     elements_.begin();
   }
 
-  /// Begins elements as far as the bound allows.
-  void fill() {
+  /// Begins elements as far as the bound allows, @p read of the unread ones not counted.
+  void fill(std::size_t read = 0) {
     if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
-    while ((max_unread_ == 0 || unread.size() < max_unread_) && !elements_.empty()) {
+    while ((max_unread_ == 0 || unread.size() < max_unread_ + read) && !elements_.empty()) {
       elements_.give([&](auto&& e) { static_cast<Results*>(this)->add(submit_(std::forward<decltype(e)>(e))); });
     }
   }
-  /// The value of one that is ready and no longer among the unread. What beginning another throws waits for the next `fill`.
-  std::optional<value_type> take(future<result> ready) {
+  /// The same when one is ready to be read. What that throws waits for the next `fill`, but for a cancellation: then nothing has
+  /// been read.
+  void fill_for_ready() {
+    const auto cancellations_before = cancellations();
     try {
-      fill();
+      fill(1);
     } catch (...) {
+      if (cancellations() != cancellations_before) throw;
       failure_ = std::current_exception();
     }
-    return take_value(ready);
   }
 
  private:
@@ -190,9 +193,10 @@ class ordered_results : public detail::map_results<ordered_results<Submit, Range
   std::optional<value_type> next(deadline by = deadline::never()) {
     this->fill();
     if (this->unread.empty() || !this->unread.front().wait(by)) return std::nullopt;
+    this->fill_for_ready();
     future<result> ready = std::move(this->unread.front());
     this->unread.pop_front();
-    return this->take(std::move(ready));
+    return detail::take_value(ready);
   }
 
  private:
@@ -227,11 +231,12 @@ class unordered_results
   std::optional<value_type> next(deadline by = deadline::never()) {
     this->fill();
     if (this->unread.empty()) return std::nullopt;
-    auto* const found = static_cast<entry*>(ready_.next(by));
-    if (found == nullptr) return std::nullopt;
-    future<result> ready = std::move(found->asked);
-    this->unread.erase(found->place);
-    return this->take(std::move(ready));
+    if (next_ == nullptr) next_ = static_cast<entry*>(ready_.next(by));
+    if (next_ == nullptr) return std::nullopt;
+    this->fill_for_ready();
+    future<result> ready = std::move(next_->asked);
+    this->unread.erase(std::exchange(next_, nullptr)->place);
+    return detail::take_value(ready);
   }
 
  private:
@@ -248,6 +253,7 @@ class unordered_results
   }
 
   detail::completions ready_;
+  entry* next_ = nullptr;  // is ready, and still among the unread
 };
 
 template <class Submit, class Range>

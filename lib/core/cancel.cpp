@@ -16,6 +16,7 @@ struct record_access {
   static record*& outer(record& r) noexcept { return r.outer_; }
   static std::int64_t& due(record& r) noexcept { return r.due_; }
   static bool shields(const record& r) noexcept { return r.shield_; }
+  static std::uint32_t& thrown(record& r) noexcept { return r.thrown_; }
   static std::atomic<fiber*>& owner(record& r) noexcept { return r.owner_; }
   static bool take_request(record& r) noexcept { return !r.requested_.exchange(true, std::memory_order_seq_cst); }
   static void raise(record& r) { r.raise_(r); }
@@ -50,6 +51,7 @@ void renew_bits(fiber& f) noexcept {
   r.withdraw();
   access::due(r) = timers::never;
   renew_bits(f);
+  ++access::thrown(f.kill);
   access::raise(r);
   __builtin_unreachable();
 }
@@ -157,6 +159,10 @@ void throw_cancelled() {
 namespace detail {
 
 using core::access;
+
+std::uint32_t cancellations() noexcept {
+  return weft_this_hub == nullptr ? 0 : access::thrown(weft_this_hub->current->kill);
+}
 
 void cancel_record::enter(deadline by) {
   WEFT_EXPECT(!entered(), "a timeout, cancel scope or shield is begun that has begun already");

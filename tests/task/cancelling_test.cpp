@@ -233,14 +233,17 @@ class executors_given_up : public testing::Test {};
 using executor_classes = testing::Types<fiber_executor, thread_pool>;
 TYPED_TEST_SUITE(executors_given_up, executor_classes);
 
+template <class Executor>
+Executor make_one() {
+  if constexpr (std::is_same_v<Executor, fiber_executor>) {
+    return fiber_executor(1);
+  } else {
+    return thread_pool({.limit = 1});
+  }
+}
+
 TYPED_TEST(executors_given_up, lose_nothing) {
-  TypeParam e = [] {
-    if constexpr (std::is_same_v<TypeParam, fiber_executor>) {
-      return fiber_executor(1);
-    } else {
-      return thread_pool({.limit = 1});
-    }
-  }();
+  TypeParam e = make_one<TypeParam>();
   event gate;
   const auto twice = [&](int i) {
     gate.wait();
@@ -258,6 +261,33 @@ TYPED_TEST(executors_given_up, lose_nothing) {
   for (const int i : unordered) sum += i;
   EXPECT_EQ(sum, 24);
   EXPECT_TRUE(e.join(1min));
+}
+
+// Who reads takes the elements of a channel: what is cancelled is the wait for one of those, with a result at hand.
+TYPED_TEST(executors_given_up, by_who_waits_for_an_element) {
+  TypeParam e = make_one<TypeParam>();
+  const auto expect_all = [&](auto give_results) {
+    channel<int> numbers(4);
+    for (const int i : {1, 2}) EXPECT_TRUE(numbers.send(int(i)));
+    auto results = give_results(numbers);
+    EXPECT_TRUE(e.join(1min));
+    EXPECT_TRUE(cancels([&] { results.next(); })) << "the second has begun, and it waits for a third";
+    EXPECT_EQ(results.next(), 1);
+    EXPECT_TRUE(e.join(1min));
+    for (int again = 0; again < 2; ++again) {
+      EXPECT_TRUE(cancels([&] { results.next(); }));
+      EXPECT_FALSE(results.done());
+    }
+    EXPECT_TRUE(numbers.send(3));
+    numbers.close();
+    EXPECT_EQ(results.next(), 2);
+    EXPECT_EQ(results.next(), 3);
+    EXPECT_EQ(results.next(), std::nullopt);
+    EXPECT_TRUE(results.done());
+  };
+  const auto same = [](int i) { return i; };
+  expect_all([&](channel<int>& numbers) { return e.map(same, numbers, 1); });
+  expect_all([&](channel<int>& numbers) { return e.map_unordered(same, numbers, 1); });
 }
 
 TEST(cancelling, this_fiber) {

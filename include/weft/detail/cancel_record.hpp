@@ -59,7 +59,12 @@ class cancel_record {
   thrower raise_;
   std::atomic<bool> requested_{false};
   bool shield_;
+  std::uint32_t thrown_ = 0;  // in a fiber's kill: how many cancellations that fiber has been thrown; wraps
 };
+
+/// How many cancellations have been thrown at the calling fiber. Who catches an exception of any type learns so whether it may be
+/// one: they have no type in common.
+std::uint32_t cancellations() noexcept;
 
 /// Enters a record for as long as it lives.
 class entered_record {

@@ -6,6 +6,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "weft/detail/cancel_record.hpp"
+
 namespace weft::detail {
 
 /// The elements of a range, taken one after the other: of an lvalue by reference, of anything else moved from a range
@@ -25,24 +27,39 @@ class element_source {
     end_.emplace(std::end(range_));
   }
   bool empty() const { return exhausted_ || !end_ || *at_ == *end_; }
-  /// Gives the next element to @p take. An exception of the range's ends it.
+  /// Gives the next element to @p take, unless there is none. An exception of the range's ends it. A cancellation does not: the
+  /// next call goes on where this one was.
   template <class F>
   void give(F&& take) {
-    exhausted_ = true;  // unless we come to the end of this
-    if constexpr (borrowed) {
-      take(**at_);
-    } else {
-      take(std::move(**at_));
+    const auto cancellations_before = cancellations();
+    try {
+      if (given_) step();
+      if (empty()) return;
+      if constexpr (borrowed) {
+        take(**at_);
+      } else {
+        take(std::move(**at_));
+      }
+      step();
+    } catch (...) {
+      exhausted_ = cancellations() == cancellations_before;
+      throw;
     }
-    ++*at_;
-    exhausted_ = false;
   }
 
  private:
   using kept = std::conditional_t<borrowed, Range, std::remove_cvref_t<Range>>;
+  // May wait.
+  void step() {
+    given_ = true;
+    ++*at_;
+    given_ = false;
+  }
+
   kept range_;
   std::optional<decltype(std::begin(std::declval<kept&>()))> at_;
   std::optional<decltype(std::end(std::declval<kept&>()))> end_;
+  bool given_ = false;  // what `at_` stands at
   bool exhausted_ = false;
 };
 
