@@ -17,6 +17,7 @@
 
 #include "weft/channel.hpp"
 #include "weft/deadline.hpp"
+#include "weft/detail/misuse.hpp"
 #include "weft/detail/queue_waiter.hpp"
 #include "weft/detail/taking_iterator.hpp"
 #include "weft/mutex.hpp"
@@ -64,7 +65,11 @@ class broadcast {
   explicit broadcast(std::size_t replay = 0) : replay_(replay) {}
   broadcast(const broadcast&) = delete;
   broadcast& operator=(const broadcast&) = delete;
-  ~broadcast() { close(); }
+  ~broadcast() {
+    if (turn_.is_used()) [[unlikely]]
+      detail::destroyed_in_use("broadcast", this);
+    close();
+  }
 
   /// Who subscribes gets what is published from now on, and before that as many of the replayed values as fit. After
   /// `close` it gets those and nothing more.

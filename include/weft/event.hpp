@@ -41,7 +41,7 @@ class event {
   event(const event&) = delete;
   event& operator=(const event&) = delete;
   ~event() {
-    if ((state_.load(std::memory_order_acquire) & (waiting | watched)) != 0) [[unlikely]]
+    if (is_awaited()) [[unlikely]]
       detail::destroyed_in_use("event", this);
   }
 
@@ -71,6 +71,10 @@ class event {
   }
 
  private:
+  friend class latch;
+
+  bool is_awaited() const noexcept { return (state_.load(std::memory_order_acquire) & (waiting | watched)) != 0; }
+
   // The parts of `state_`. `waiting` is up exactly while `waiters_` has somebody, and `watched` while `watchers_` has, but
   // for moments in which `lock_` is held.
   static constexpr std::uint32_t up = 1;

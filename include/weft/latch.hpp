@@ -32,6 +32,12 @@ class latch {
   /// @throws std::system_error  (value_too_large) @p expected is negative
   constexpr explicit latch(std::ptrdiff_t expected)
       : left_(expected < 0 ? (detail::throw_too_many("weft::latch"), 0) : expected), zero_(expected == 0) {}
+  latch(const latch&) = delete;
+  latch& operator=(const latch&) = delete;
+  ~latch() {
+    if (zero_.is_awaited()) [[unlikely]]
+      detail::destroyed_in_use("latch", this);
+  }
 
   /// Never suspends.
   /// @throws std::system_error  (value_too_large) @p n is negative or more than is left; nothing has changed then

@@ -41,7 +41,7 @@ class mutex : public detail::timed_lock<mutex> {
   mutex(const mutex&) = delete;
   mutex& operator=(const mutex&) = delete;
   ~mutex() {
-    if (word_.load(std::memory_order_acquire) != 0) [[unlikely]]
+    if (is_used()) [[unlikely]]
       detail::destroyed_in_use("mutex", this);
   }
 
@@ -64,7 +64,12 @@ class mutex : public detail::timed_lock<mutex> {
  private:
   friend class recursive_mutex;
   friend class condition_variable;
+  // Whose part it is, and who say so themselves when they are destroyed while it is used.
+  friend class once_flag;
+  template <class T>
+  friend class broadcast;
 
+  bool is_used() const noexcept { return word_.load(std::memory_order_acquire) != 0; }
   bool lock_as(detail::owner_id self, deadline by) {
     detail::owner_id free = 0;
     if (detail::exchange_if(word_, free, self)) [[likely]] {

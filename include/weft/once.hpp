@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "weft/deadline.hpp"
+#include "weft/detail/misuse.hpp"
 #include "weft/mutex.hpp"
 
 namespace weft {
@@ -17,6 +18,10 @@ class once_flag {
   constexpr once_flag() noexcept = default;
   once_flag(const once_flag&) = delete;
   once_flag& operator=(const once_flag&) = delete;
+  ~once_flag() {
+    if (running_.is_used()) [[unlikely]]
+      detail::destroyed_in_use("once_flag", this);
+  }
 
  private:
   template <class F, class... Args>

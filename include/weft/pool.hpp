@@ -12,6 +12,7 @@
 #include "weft/deadline.hpp"
 #include "weft/detail/mapping.hpp"
 #include "weft/detail/membership.hpp"
+#include "weft/detail/misuse.hpp"
 #include "weft/fiber.hpp"
 #include "weft/no_limit.hpp"
 #include "weft/semaphore.hpp"
@@ -24,7 +25,10 @@ namespace detail {
 class pool_room {
  protected:
   explicit pool_room(std::size_t limit) : vacancies(static_cast<std::ptrdiff_t>(std::min(limit, most))) {}
-  ~pool_room() = default;
+  ~pool_room() {
+    if (vacancies.is_awaited()) [[unlikely]]
+      destroyed_in_use("pool", this);
+  }
 
   member_set::listener given_back_by_members() noexcept {
     return {this, [](void* me) noexcept { static_cast<pool_room*>(me)->vacancies.release(); }};

@@ -24,7 +24,7 @@ class semaphore {
   semaphore(const semaphore&) = delete;
   semaphore& operator=(const semaphore&) = delete;
   ~semaphore() {
-    if ((state_.load(std::memory_order_acquire) & (waiting | watched)) != 0) [[unlikely]]
+    if (is_awaited()) [[unlikely]]
       destroyed_in_use("semaphore", this);
   }
 
@@ -83,6 +83,9 @@ class semaphore {
         most_(most) {}
 
  private:
+  friend class pool_room;  // whose part it is, and which says so itself when it is destroyed while fibers wait
+
+  bool is_awaited() const noexcept { return (state_.load(std::memory_order_acquire) & (waiting | watched)) != 0; }
   // The parts of `state_`. `waiting` is up exactly while `waiters_` has somebody, and there are no units then; `watched` while
   // `watchers_` has: both but for moments in which `lock_` is held.
   static constexpr std::uint64_t waiting = 1;

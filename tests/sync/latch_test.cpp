@@ -87,7 +87,7 @@ TEST(latch_death_test, destroying_one_that_somebody_waits_for_aborts) {
         this_fiber::yield();
         l.reset();
       },
-      "the event 0x[0-9a-f]+ is destroyed");
+      "the latch 0x[0-9a-f]+ is destroyed");
 }
 
 }  // namespace

@@ -107,7 +107,7 @@ TEST(misuse_death_test, a_flag_that_somebody_waits_for) {
         let_others_run();
         flag.reset();
       },
-      "mutex .* is destroyed while");
+      "the once_flag .* is destroyed while");
 }
 
 TEST(misuse_death_test, a_broadcast_in_which_somebody_publishes) {
@@ -122,7 +122,7 @@ TEST(misuse_death_test, a_broadcast_in_which_somebody_publishes) {
         let_others_run();
         b.reset();
       },
-      "mutex .* is destroyed while");
+      "the broadcast .* is destroyed while");
 }
 
 }  // namespace

@@ -102,7 +102,7 @@ TEST(misuse_death_test, a_group_or_pool_that_somebody_waits_for) {
         for (int i = 0; i < 3; ++i) this_fiber::yield();
         p.reset();
       },
-      "semaphore .* is destroyed while");
+      "the pool .* is destroyed while");
 }
 
 TEST(misuse_death_test, a_scope_destroyed_by_its_child) {
