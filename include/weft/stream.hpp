@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <type_traits>
 #include <unordered_set>
 #include <utility>
@@ -48,7 +49,8 @@ namespace weft {
 ///           of its stages are cancelled and have ended when it goes on.
 /// Errors    An exception of a source or of a stage's function travels to the consumer, through `retry` and `on_error`, and
 ///           ends the run. Those two let `cancelled` and `timeout_expired` pass: that is for who consumes. A count or a
-///           concurrency of 0 throws std::invalid_argument when the stage is made; 0 means none to `take`, `skip`, `repeat`.
+///           concurrency of 0 throws std::invalid_argument when the stage is made; 0 means none to `take`, `skip`, `repeat`. The
+///           run of a stream that was moved away throws std::logic_error.
 /// Threads   A stream is a value that may be copied and opened by several fibers; its functions are shared by all its runs.
 ///           The fibers of stages run where `spawn` puts them: on the consumer's hub, but under `run` on any of its hubs. The
 ///           function of `map_unordered` or of `flat_map` of several may then be called by several hubs at once, and those
@@ -65,11 +67,18 @@ class stream {
   using recipe = std::function<detail::run_of<T>()>;
 
   /// @param make  begins a run; called once for each
-  explicit stream(recipe make) : make_(std::make_shared<const recipe>(std::move(make))) {}
+  /// @throws std::invalid_argument  it is empty
+  explicit stream(recipe make) {
+    if (make == nullptr) throw std::invalid_argument("weft::stream: no recipe");
+    make_ = std::make_shared<const recipe>(std::move(make));
+  }
 
   /// Begins a run.
   stream_run<T> open() const { return stream_run<T>(begin_run()); }
-  detail::run_of<T> begin_run() const { return (*make_)(); }
+  detail::run_of<T> begin_run() const {
+    if (make_ == nullptr) throw std::logic_error("weft::stream: moved away");
+    return (*make_)();
+  }
 
   // -- each value
 

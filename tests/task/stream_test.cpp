@@ -249,6 +249,12 @@ TEST(stream_errors, misuse) {
   EXPECT_THROW((void)numbers(1).buffer(0), std::invalid_argument);
   EXPECT_THROW((void)numbers(1).window(0), std::invalid_argument);
   EXPECT_THROW((void)numbers(1).map_unordered([](int i) { return i; }, 0), std::invalid_argument);
+  EXPECT_THROW(stream<int>(nullptr), std::invalid_argument);
+  stream<int> one = numbers(1);
+  const stream<int> taken = std::move(one);
+  EXPECT_THROW((void)one.open(), std::logic_error);
+  EXPECT_THROW((void)one.map([](int i) { return i; }).collect(), std::logic_error);
+  EXPECT_EQ(taken.count(), 1U);
 }
 
 // -- several values together
