@@ -13,7 +13,7 @@ namespace weft {
 struct ares_names_options {
   /// The servers to ask, in this order; port 0 is 53. None: those of /etc/resolv.conf.
   std::vector<address> servers{};
-  /// How long a server has to answer the first time (later ones get longer), and how often each is asked; zero: c-ares' own.
+  /// How long a server has to answer the first time (later ones get longer), and how often each is asked; zero or less: c-ares' own.
   std::chrono::milliseconds timeout = std::chrono::milliseconds::zero();
   int tries = 0;
   /// Whether /etc/hosts is looked at first.

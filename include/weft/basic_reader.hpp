@@ -91,7 +91,7 @@ class basic_reader {
   }
 
   /// Reads until @p buffer contains @p delimiter; what is in it already counts. More than the delimiter may have come:
-  /// it stays in the buffer, for the next call.
+  /// it stays in the buffer, for the next call. An empty delimiter is there at once, and reads nothing.
   ///
   ///     std::string buffer;
   ///     for (;;) {

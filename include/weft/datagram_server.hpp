@@ -31,8 +31,7 @@ namespace weft {
 ///           which is dropped.
 /// Threads   All calls from any fiber of any thread, but the destructor. Fibers run on the hub that called `start`, or on those
 ///           of the options.
-/// Lifetime  A message's bytes live until its handler returns. Destruction stops it without grace. A handler may stop its
-///           server, but not destroy it.
+/// Lifetime  As stream_server. A message's bytes live until its handler returns, also when that has destroyed the server.
 /// Cost      A message: one recvmsg, one fiber, and an allocation for its bytes.
 class datagram_server {
  public:
@@ -44,6 +43,7 @@ class datagram_server {
   /// Takes over a bound socket, which several hubs share.
   datagram_server(datagram_socket on, handler_function handle, const server_options& options = {});
   datagram_server(datagram_server&&) noexcept;
+  /// Ends the one that was here, as its destruction does.
   datagram_server& operator=(datagram_server&&) noexcept;
   ~datagram_server();
 
@@ -72,6 +72,8 @@ class datagram_server {
 
  private:
   struct state;
+  const std::shared_ptr<state>& shared() const;
+
   std::shared_ptr<state> state_;
 };
 

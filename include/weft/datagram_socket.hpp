@@ -65,7 +65,7 @@ class datagram_socket : public socket_base {
     bool truncated = false;  ///< there was more
   };
   /// Waits for a message and takes as many as there are, at most 32 at once.
-  /// @return how many of @p into were filled, at least one
+  /// @return how many of @p into were filled, at least one; 0 if it is empty
   std::size_t receive_many(std::span<incoming> into, deadline by = deadline::never());
 
   struct outgoing {
@@ -73,7 +73,7 @@ class datagram_socket : public socket_base {
     address to;  ///< unspecified when the socket is connected
   };
   /// Sends whole messages, in order, at most 32 at once.
-  /// @return how many went, at least one
+  /// @return how many went, at least one; 0 if there are none
   std::size_t send_many(std::span<const outgoing> messages, deadline by = deadline::never());
 };
 

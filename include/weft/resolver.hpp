@@ -38,7 +38,7 @@ struct resolver_options {
 /// Errors    std::system_error with a resolve_errc or a system error; each call has a twin with std::error_code&. A name
 ///           with a zero byte is not known.
 /// Threads   Safe from any fiber of any thread. In a fork's child what is kept is there; questions are asked anew.
-/// Lifetime  May be destroyed while questions are on their way, but not while somebody waits in it.
+/// Lifetime  May be destroyed while questions are on their way, and while fibers wait in it: they get their answers.
 /// Cost      system_names: two wakes of the kernel around the lookup itself.
 class resolver {
  public:

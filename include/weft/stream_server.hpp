@@ -30,7 +30,7 @@ struct server_options {
   /// So many are accepted in a row before fibers that are ready run; 0 is as 1.
   std::size_t accept_budget = 64;
   /// After accept has failed for want of descriptors or memory it is tried again after this time, doubled each time up to
-  /// the longest one.
+  /// the longest one. Zero or less: at once, behind the fibers that are ready.
   std::chrono::nanoseconds first_back_off = std::chrono::milliseconds(10);
   std::chrono::nanoseconds longest_back_off = std::chrono::seconds(1);
   /// Where connections are accepted and served: one listener on each of these hubs, all at the same port, among which the
@@ -63,7 +63,8 @@ struct server_options {
 ///           cancelled, and waited for, before it throws. A cancelled `join` changes nothing. `stop` cancels handlers by `cancelled`.
 /// Threads   All calls from any fiber of any thread, but the destructor. Fibers run on the hub that called `start`, or on those
 ///           of the options.
-/// Lifetime  Destruction stops it without grace. A handler may stop its server, but not destroy it.
+/// Lifetime  Destruction stops it without grace, and ends `serve` and `join` of others. A handler may stop its server, and destroy it;
+///           then neither waits for that handler. One that was moved away serves nobody: its calls throw std::logic_error.
 /// Cost      A connection: accept4, one fiber, one close.
 class stream_server {
  public:
@@ -77,6 +78,7 @@ class stream_server {
   stream_server(listener from, Handler&& handler, const server_options& options = {})
       : stream_server(std::move(from), wrap(std::forward<Handler>(handler)), takes_address<Handler>, options) {}
   stream_server(stream_server&&) noexcept;
+  /// Ends the one that was here, as its destruction does.
   stream_server& operator=(stream_server&&) noexcept;
   ~stream_server();
 
@@ -119,6 +121,8 @@ class stream_server {
   stream_server(const address& at, handler_function serve_one, bool wants_address, const server_options& options,
                 const listen_options& listening);
   stream_server(listener from, handler_function serve_one, bool wants_address, const server_options& options);
+
+  const std::shared_ptr<state>& shared() const;
 
   std::shared_ptr<state> state_;
 };

@@ -64,6 +64,7 @@ class stream_socket : public socket_base, public basic_reader<stream_socket>, pu
   /// Sends bytes, at least one, with descriptors of this process attached to the first of them (SCM_RIGHTS; Unix sockets
   /// only, at most 253 at once). The descriptors stay open here.
   /// @return the number of bytes that went, as `write_some`
+  /// @throws std::system_error  EINVAL: no bytes, or too many descriptors; EBADF: one is none
   std::size_t send_fds(const_buffer from, std::span<const int> fds, deadline by = deadline::never());
 
   struct received {
@@ -71,7 +72,7 @@ class stream_socket : public socket_base, public basic_reader<stream_socket>, pu
     std::vector<unique_fd> fds;  ///< those attached to the bytes, close-on-exec
   };
   /// Reads bytes and the descriptors attached to them, at most @p most_fds.
-  /// @throws std::system_error  EMSGSIZE if more were attached; those are closed
+  /// @throws std::system_error  EMSGSIZE if more were attached; those are closed. EINVAL: no room, or @p most_fds above 253
   received receive_fds(mutable_buffer to, std::size_t most_fds, deadline by = deadline::never());
 
  private:

@@ -74,30 +74,43 @@ datagram_server::datagram_server(const address& at, handler_function handle, con
 datagram_server::datagram_server(datagram_socket on, handler_function handle, const server_options& options)
     : state_(std::make_shared<state>(one(std::move(on)), no_empty(std::move(handle)), options)) {}
 datagram_server::datagram_server(datagram_server&&) noexcept = default;
-datagram_server& datagram_server::operator=(datagram_server&&) noexcept = default;
+datagram_server& datagram_server::operator=(datagram_server&& from) noexcept {
+  datagram_server old(std::move(from));  // ends what was here, and leaves a server that is moved to itself as it is
+  state_.swap(old.state_);
+  return *this;
+}
 datagram_server::~datagram_server() {
   if (state_ != nullptr) state_->end();
 }
 
-void datagram_server::start() { state_->start(); }
+// Kept by who waits in it: the server may be destroyed meanwhile.
+const std::shared_ptr<datagram_server::state>& datagram_server::shared() const {
+  if (state_ == nullptr) throw std::logic_error("weft::datagram_server: moved away");
+  return state_;
+}
+
+void datagram_server::start() { shared()->start(); }
 bool datagram_server::serve(deadline by) {
-  const std::shared_ptr<state> s = state_;
+  const std::shared_ptr<state> s = shared();
   return s->serve(by);
 }
 bool datagram_server::join(deadline by) {
-  const std::shared_ptr<state> s = state_;
+  const std::shared_ptr<state> s = shared();
   return s->join(by);
 }
 bool datagram_server::stop(deadline grace) {
-  const std::shared_ptr<state> s = state_;
+  const std::shared_ptr<state> s = shared();
   return s->stop(grace);
 }
-std::stop_token datagram_server::stop_token() const noexcept { return state_->stopping.get_token(); }
-void datagram_server::send_to(const_buffer message, const address& to, deadline by) {
-  state_->sockets.front().send_to(message, to, by);
+std::stop_token datagram_server::stop_token() const noexcept {
+  return state_ == nullptr ? std::stop_token() : state_->stopping.get_token();
 }
-address datagram_server::local_address() const { return state_->sockets.front().local_address(); }
-std::size_t datagram_server::handling() const noexcept { return state_->served.active(); }
-bool datagram_server::running() const noexcept { return state_->running(); }
+void datagram_server::send_to(const_buffer message, const address& to, deadline by) {
+  const std::shared_ptr<state> s = shared();
+  s->sockets.front().send_to(message, to, by);
+}
+address datagram_server::local_address() const { return shared()->sockets.front().local_address(); }
+std::size_t datagram_server::handling() const noexcept { return state_ == nullptr ? 0 : state_->served.active(); }
+bool datagram_server::running() const noexcept { return state_ != nullptr && state_->running(); }
 
 }  // namespace weft

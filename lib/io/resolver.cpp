@@ -172,7 +172,8 @@ std::vector<address> resolver::resolve(std::string_view host, std::uint16_t port
 name_answer resolver::resolve(const name_query& query, std::error_code& ec, deadline by) {
   // libc would take what stands before the zero for the name.
   const bool cut = query.host.find('\0') != query.host.npos || query.service.find('\0') != query.service.npos;
-  name_answer answer = cut ? name_answer{.error = resolve_errc::name_not_known} : state_->ask({query, {}}, by);
+  const std::shared_ptr<state> kept = state_;  // the resolver may be gone when the answer comes
+  name_answer answer = cut ? name_answer{.error = resolve_errc::name_not_known} : kept->ask({query, {}}, by);
   ec = answer.error;
   return answer;
 }
@@ -189,7 +190,8 @@ std::string resolver::name_of(const address& of, std::error_code& ec, deadline b
     ec = resolve_errc::family_not_supported;
     return {};
   }
-  name_answer answer = state_->ask({{}, of.with_port(0)}, by);
+  const std::shared_ptr<state> kept = state_;
+  name_answer answer = kept->ask({{}, of.with_port(0)}, by);
   ec = answer.error;
   return std::move(answer.name);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "weft/stream_server.hpp"
 
+#include <stdexcept>
 #include <vector>
 
 #include "io/service.hpp"
@@ -64,28 +65,40 @@ stream_server::stream_server(listener from, handler_function serve_one, bool wan
     : state_(std::make_shared<state>(one(std::move(from)), std::move(serve_one), wants_address, options)) {}
 
 stream_server::stream_server(stream_server&&) noexcept = default;
-stream_server& stream_server::operator=(stream_server&&) noexcept = default;
+stream_server& stream_server::operator=(stream_server&& from) noexcept {
+  stream_server old(std::move(from));  // ends what was here, and leaves a server that is moved to itself as it is
+  state_.swap(old.state_);
+  return *this;
+}
 
 stream_server::~stream_server() {
   if (state_ != nullptr) state_->end();
 }
 
-void stream_server::start() { state_->start(); }
+// Kept by who waits in it: the server may be destroyed meanwhile.
+const std::shared_ptr<stream_server::state>& stream_server::shared() const {
+  if (state_ == nullptr) throw std::logic_error("weft::stream_server: moved away");
+  return state_;
+}
+
+void stream_server::start() { shared()->start(); }
 bool stream_server::serve(deadline by) {
-  const std::shared_ptr<state> s = state_;
+  const std::shared_ptr<state> s = shared();
   return s->serve(by);
 }
 bool stream_server::join(deadline by) {
-  const std::shared_ptr<state> s = state_;
+  const std::shared_ptr<state> s = shared();
   return s->join(by);
 }
 bool stream_server::stop(deadline grace) {
-  const std::shared_ptr<state> s = state_;
+  const std::shared_ptr<state> s = shared();
   return s->stop(grace);
 }
-std::stop_token stream_server::stop_token() const noexcept { return state_->stopping.get_token(); }
-address stream_server::local_address() const { return state_->doors.front().local_address(); }
-std::size_t stream_server::connections() const noexcept { return state_->served.active(); }
-bool stream_server::running() const noexcept { return state_->running(); }
+std::stop_token stream_server::stop_token() const noexcept {
+  return state_ == nullptr ? std::stop_token() : state_->stopping.get_token();
+}
+address stream_server::local_address() const { return shared()->doors.front().local_address(); }
+std::size_t stream_server::connections() const noexcept { return state_ == nullptr ? 0 : state_->served.active(); }
+bool stream_server::running() const noexcept { return state_ != nullptr && state_->running(); }
 
 }  // namespace weft
