@@ -18,4 +18,9 @@ bool eventually(F&& holds, deadline limit = std::chrono::minutes(1)) {
   return true;
 }
 
+/// Lets every fiber that is ready run until it waits. Few turns would do, but a random schedule may pass a fiber over again and again.
+inline void settle() {
+  for (int i = 0; i < 200; ++i) this_fiber::yield();
+}
+
 }  // namespace weft::test

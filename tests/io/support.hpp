@@ -18,11 +18,6 @@ namespace weft::test {
 
 using namespace std::chrono_literals;
 
-/// Lets every fiber that is ready run until it waits.
-inline void settle() {
-  for (int i = 0; i < 8; ++i) this_fiber::yield();
-}
-
 /// Runs the others until @p condition holds; a minute is the limit.
 template <class Condition>
 testing::AssertionResult within_a_minute(Condition condition) {

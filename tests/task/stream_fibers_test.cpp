@@ -15,6 +15,7 @@
 
 #include "plain_order.hpp"
 #include "task/numbers.hpp"
+#include "tests/core/eventually.hpp"
 #include "weft/cancelled.hpp"
 #include "weft/channel.hpp"
 #include "weft/event.hpp"
@@ -32,10 +33,6 @@ namespace {
 
 using std::vector;
 using namespace test;
-
-void settle() {
-  for (int i = 0; i < 8; ++i) this_fiber::yield();
-}
 
 TEST(stream_fibers, merge_takes_values_as_they_come) {
   channel<int> a(1), b(1);
@@ -166,8 +163,10 @@ TEST(stream_fibers, with_latest_from) {
   channel<int> values(0), others(0);
   auto run = streams::from(values).with_latest_from(streams::from(others)).open();
   EXPECT_TRUE(values.send(1));
+  settle();
   EXPECT_EQ(run.next(0s), std::nullopt) << "the other has none yet";
   EXPECT_TRUE(others.send(10));
+  settle();
   EXPECT_EQ(run.next(0s), std::nullopt) << "the other's values are for the next ones of this";
   EXPECT_TRUE(values.send(2));
   EXPECT_EQ(run.next(), (std::pair{2, 10}));
