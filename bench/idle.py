@@ -10,12 +10,20 @@ import time
 import harness
 
 
+def settle(pid):
+    """Until the last thread has reached its wait: half a second without a switch, or a minute."""
+    before, last = None, time.monotonic() + 60
+    while (switches := harness.context_switches(pid)) != before and time.monotonic() < last:
+        before = switches
+        time.sleep(0.5)
+
+
 def one_window(bin_folder, words, args):
     with harness.Server(words) as server:
         load = harness.load_words(bin_folder, server, args.connections, idle=True, seconds=args.seconds + 30)
         with harness.Process(load) as holder:
             held = int(holder.line(r"holding (\d+)$").group(1))
-            time.sleep(0.5)  # the last thread still has to reach its wait
+            settle(server.pid)
             switches, cpu = harness.context_switches(server.pid), harness.cpu_seconds(server.pid)
             time.sleep(args.seconds)
             return {"held": held, "threads": harness.status(server.pid)["Threads"],
