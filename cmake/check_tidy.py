@@ -9,9 +9,11 @@ again until one of those changes.
 """
 
 import hashlib
+import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import check_units
 from check_units import ROOT
@@ -25,7 +27,7 @@ def digest(*parts):
     return total.hexdigest()
 
 
-def main(tidy, build, folders):
+def main(tidy, build, folders, commands):
     build = pathlib.Path(build)
     stamps = build / "tidy"
     stamps.mkdir(exist_ok=True)
@@ -40,10 +42,12 @@ def main(tidy, build, folders):
 
     units = check_units.of_build(build, folders, (".cpp",))
     stamp_of = {path: stamps / digest(shared, entry["command"], path.read_bytes()) for path, entry in units.items()}
+    plain = [entry | {"command": check_units.without_precompiled(entry["command"])} for entry in units.values()]
+    (pathlib.Path(commands) / "compile_commands.json").write_text(json.dumps(plain))
     todo = [path for path, stamp in stamp_of.items() if not stamp.exists()]
 
     def command(path):
-        return [tidy, "--quiet", "-p", build, "--extra-arg=-Wno-unknown-warning-option", path]
+        return [tidy, "--quiet", "-p", commands, "--extra-arg=-Wno-unknown-warning-option", path]
 
     failed = 0
     for path, passed in check_units.verdicts(todo, command, stderr=subprocess.DEVNULL):
@@ -58,4 +62,5 @@ def main(tidy, build, folders):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
+    with tempfile.TemporaryDirectory() as commands:
+        sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:], commands))

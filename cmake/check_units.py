@@ -5,6 +5,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -20,6 +21,11 @@ def of_build(build, folders=("",), suffixes=(".c", ".cpp")):
         if inside and path.suffix in suffixes and not path.is_relative_to(build):
             units[path] = entry
     return units
+
+
+def without_precompiled(command):
+    """The command without the header that CMake has precompiled for another compiler."""
+    return re.sub(r" -Winvalid-pch -include \S*/cmake_pch\.hxx", "", command)
 
 
 def verdicts(paths, command_of, **options):
