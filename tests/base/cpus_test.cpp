@@ -17,24 +17,24 @@ namespace fs = std::filesystem;
 class cgroups : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::path(testing::TempDir()) /
-            (std::string("weft-cgroups-") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(root_);
-    fs::create_directories(root_);
+    root = fs::path(testing::TempDir()) /
+           (std::string("weft-cgroups-") + testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(root);
+    fs::create_directories(root);
   }
-  void TearDown() override { fs::remove_all(root_); }
+  void TearDown() override { fs::remove_all(root); }
 
   void put(const std::string& path, const std::string& content) {
-    fs::create_directories((root_ / path).parent_path());
-    std::ofstream(root_ / path) << content;
+    fs::create_directories((root / path).parent_path());
+    std::ofstream(root / path) << content;
   }
   unsigned cpus() {
-    const std::string membership = root_ / "self";
-    const std::string mount = root_ / "mount";
+    const std::string membership = root / "self";
+    const std::string mount = root / "mount";
     return cgroup_cpus({membership.c_str(), mount.c_str()});
   }
 
-  fs::path root_;
+  fs::path root;
 };
 
 TEST_F(cgroups, v2_quota_is_rounded_up) {

@@ -32,16 +32,16 @@ bool readable(int fd) {
 class messages : public testing::Test {
  protected:
   void SetUp() override {
-    log_ = testing::TempDir() + "weft-message-" + std::to_string(getpid());
-    std::filesystem::remove(log_);
-    saved_ = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 100);
+    log = testing::TempDir() + "weft-message-" + std::to_string(getpid());
+    std::filesystem::remove(log);
+    saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 100);
   }
   void TearDown() override {
-    dup2(saved_, STDERR_FILENO);
-    close(saved_);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
     if (message_fd() >= 0) close(message_fd());
     open_messages(nullptr);
-    std::filesystem::remove(log_);
+    std::filesystem::remove(log);
   }
   void stderr_is(int fd) {
     dup2(fd, STDERR_FILENO);
@@ -49,8 +49,8 @@ class messages : public testing::Test {
   }
   std::string prefix() const { return "weft[" + std::to_string(getpid()) + "]: "; }
 
-  std::string log_;
-  int saved_ = -1;
+  std::string log;
+  int saved = -1;
 };
 
 TEST_F(messages, go_to_standard_error) {
@@ -108,8 +108,8 @@ TEST_F(messages, raise_no_sigpipe) {
 }
 
 TEST_F(messages, append_to_a_log_whose_descriptor_is_high_and_not_inherited) {
-  std::ofstream(log_) << "before\n";
-  ASSERT_TRUE(open_messages(log_.c_str()));
+  std::ofstream(log) << "before\n";
+  ASSERT_TRUE(open_messages(log.c_str()));
   EXPECT_GE(message_fd(), 200);
   EXPECT_EQ(fcntl(message_fd(), F_GETFD), FD_CLOEXEC);
   const int next = open("/dev/null", O_RDONLY);
@@ -117,11 +117,11 @@ TEST_F(messages, append_to_a_log_whose_descriptor_is_high_and_not_inherited) {
   close(next);
   say("one");
   write_block("two\n");
-  EXPECT_EQ(content(log_), "before\n" + prefix() + "one\ntwo\n");
+  EXPECT_EQ(content(log), "before\n" + prefix() + "one\ntwo\n");
 }
 
 TEST_F(messages, do_not_enter_what_took_the_place_of_the_log) {
-  ASSERT_TRUE(open_messages(log_.c_str()));
+  ASSERT_TRUE(open_messages(log.c_str()));
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
   ASSERT_EQ(dup2(ends[1], message_fd()), message_fd());
@@ -143,9 +143,9 @@ TEST_F(messages, say_that_the_log_cannot_be_opened) {
 }
 
 TEST_F(messages, blocks_are_appended_to_files) {
-  EXPECT_EQ(append_block(log_.c_str(), "a\n"), 0);
-  EXPECT_EQ(append_block(log_.c_str(), "b\n"), 0);
-  EXPECT_EQ(content(log_), "a\nb\n");
+  EXPECT_EQ(append_block(log.c_str(), "a\n"), 0);
+  EXPECT_EQ(append_block(log.c_str(), "b\n"), 0);
+  EXPECT_EQ(content(log), "a\nb\n");
   EXPECT_EQ(append_block("/nonexistent/x", "a"), -ENOENT);
 }
 

@@ -32,19 +32,19 @@ std::string first_line(const char* path) {
 class doctor : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = testing::TempDir() + "weft-doctor-" + std::to_string(getpid());
-    fs::create_directories(folder_);
+    folder = testing::TempDir() + "weft-doctor-" + std::to_string(getpid());
+    fs::create_directories(folder);
   }
-  void TearDown() override { fs::remove_all(folder_); }
+  void TearDown() override { fs::remove_all(folder); }
 
   std::string file(const std::string& name, const std::string& content, mode_t mode = 0755) {
-    const std::string path = folder_ + "/" + name;
+    const std::string path = folder + "/" + name;
     std::ofstream(path, std::ios::binary) << content;
     chmod(path.c_str(), mode);
     return path;
   }
 
-  std::string folder_;
+  std::string folder;
 };
 
 TEST_F(doctor, finds_nothing_wrong_with_an_ordinary_program) {
@@ -66,7 +66,7 @@ TEST_F(doctor, sees_static_programs) {
 }
 
 TEST_F(doctor, sees_setuid_and_setgid) {
-  const std::string program = folder_ + "/tool";
+  const std::string program = folder + "/tool";
   fs::copy_file("/bin/true", program);
   chmod(program.c_str(), 04755);
   const outcome own = examine(program);
@@ -93,7 +93,7 @@ TEST_F(doctor, follows_scripts_to_what_runs_them) {
   const outcome broken = examine(file("broken", "#!/nonexistent/perl\n"));
   EXPECT_EQ(broken.status, 2);
   EXPECT_THAT(broken.out, HasSubstr("/nonexistent/perl: No such file"));
-  const outcome endless = examine(file("endless", "#!" + folder_ + "/endless\n"));
+  const outcome endless = examine(file("endless", "#!" + folder + "/endless\n"));
   EXPECT_EQ(endless.status, 2);
   EXPECT_THAT(endless.out, HasSubstr("too many interpreters"));
 }
@@ -166,7 +166,7 @@ TEST_F(doctor, names_libraries_that_are_missing) {
 }
 
 TEST_F(doctor, looks_for_libraries_from_where_the_program_lies_not_from_its_link) {
-  const std::string link = folder_ + "/link";
+  const std::string link = folder + "/link";
   fs::create_symlink(WEFT_TEST_ORIGIN_PROGRAM, link);
   ASSERT_EQ(run_command({link}).status, 5) << "it runs by its link";
   EXPECT_EQ(examine(link).status, 0) << examine(link).out;

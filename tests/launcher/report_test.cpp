@@ -21,35 +21,35 @@ using testing::Not;
 class report : public testing::Test {
  protected:
   void SetUp() override {
-    path_ = testing::TempDir() + "weft-report-" + std::to_string(getpid());
-    how_.report = true;
-    path_.copy(how_.report_file, sizeof how_.report_file - 1);
+    path = testing::TempDir() + "weft-report-" + std::to_string(getpid());
+    how.report = true;
+    path.copy(how.report_file, sizeof how.report_file - 1);
   }
-  void TearDown() override { std::filesystem::remove(path_); }
+  void TearDown() override { std::filesystem::remove(path); }
 
   counters& hub() {
-    hubs_.push_back(std::make_unique<counters>());
-    return *hubs_.back();
+    counted.push_back(std::make_unique<counters>());
+    return *counted.back();
   }
   // What the file holds after the report was written once more.
   std::string written(report_facts facts = {}) {
     std::vector<const counters*> hubs;
-    for (const auto& each : hubs_) hubs.push_back(each.get());
+    for (const auto& each : counted) hubs.push_back(each.get());
     facts.hubs = hubs;
-    write_report(how_, facts);
-    std::ifstream file(path_);
+    write_report(how, facts);
+    std::ifstream file(path);
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  std::string path_;
-  base::config how_;
-  std::vector<std::unique_ptr<counters>> hubs_;
+  std::string path;
+  base::config how;
+  std::vector<std::unique_ptr<counters>> counted;
 };
 
 TEST_F(report, is_one_aligned_table) {
   hub().threads.add(1500);
   hub().threads.add(500);
-  hubs_[1]->parked.add();
+  counted[1]->parked.add();
   report_facts facts;
   facts.program = "/usr/bin/server";
   facts.most_alive = 1024;
@@ -99,7 +99,7 @@ TEST_F(report, is_a_line_without_threads) {
 }
 
 TEST_F(report, is_not_written_unasked) {
-  how_.report = false;
+  how.report = false;
   EXPECT_EQ(written(), "");
 }
 
