@@ -12,7 +12,7 @@ import sys
 
 def main():
     expected, *words = sys.argv[1:]
-    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, timeout=50, check=False)
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, timeout=280, check=False)
     difference = list(difflib.unified_diff(pathlib.Path(expected).read_text().splitlines(), done.stdout.splitlines(),
                                            expected, "printed", lineterm=""))
     print("\n".join(difference) or done.stdout)
