@@ -184,16 +184,20 @@ TEST(scan, a_short_jump_to_the_syscall_forbids_what_lies_before_it) {
 }
 
 TEST(scan, a_long_jump_to_the_comparison_forbids_it) {
-  // jmp from a far part of the code (a .cold part, say) to the cmp.
-  bytes code = join({mov_ebp_eax, syscall_code, cmp64, ret});
-  std::size_t cold = code.size();
-  std::int32_t distance = static_cast<std::int32_t>(4 - (cold + 5));
-  bytes jump{0xe9, 0, 0, 0, 0};
-  std::memcpy(&jump[1], &distance, 4);
-  auto found = scan_code(join({code, jump}), {0, cold});
-  ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].k, kind::left);
-  EXPECT_EQ(found[0].reason, left_reason::jump_target);
+  // From a far part of the code (a .cold part, say) to the cmp, wherever that lies: call, jmp, je, lea to rax and to r15.
+  for (const bytes& opcode : {bytes{0xe8}, {0xe9}, {0x0f, 0x84}, {0x48, 0x8d, 0x05}, {0x4c, 0x8d, 0x3d}}) {
+    for (std::size_t padding = 0; padding < 40; ++padding) {
+      const bytes code = join({mov_ebp_eax, syscall_code, cmp64, ret, bytes(padding, 0x90)});
+      const std::size_t cold = code.size();
+      const auto distance = static_cast<std::int32_t>(4 - static_cast<long>(cold + opcode.size() + 4));
+      bytes operand(4);
+      std::memcpy(operand.data(), &distance, 4);
+      auto found = scan_code(join({code, opcode, operand}), {0, cold});
+      ASSERT_EQ(found.size(), 1u);
+      EXPECT_EQ(found[0].k, kind::left) << padding << " before an opcode of " << opcode.size();
+      EXPECT_EQ(found[0].reason, left_reason::jump_target);
+    }
+  }
 }
 
 TEST(scan, bytes_that_only_look_like_a_short_jump_do_not_count) {
