@@ -58,6 +58,7 @@ TEST(stack_pool, sizes_are_kept_apart) {
 TEST(stack_pool, idle_stacks_lose_their_pages_and_serve_again) {
   stack_pool pool;
   std::vector<stack> stacks;
+  stacks.reserve(600);
   for (int i = 0; i < 600; ++i) stacks.push_back(pool.take(smallest_stack_spacing));
   for (const stack& s : stacks) std::memset(s.top - s.size, 1, s.size);
   for (const stack& s : stacks) pool.give(s);

@@ -38,7 +38,7 @@ class doctor : public testing::Test {
   void TearDown() override { fs::remove_all(folder); }
 
   std::string file(const std::string& name, const std::string& content, mode_t mode = 0755) {
-    const std::string path = folder + "/" + name;
+    std::string path = folder + "/" + name;
     std::ofstream(path, std::ios::binary) << content;
     chmod(path.c_str(), mode);
     return path;

@@ -12,6 +12,7 @@ namespace {
 // The block of a process: writable strings and a null behind them.
 std::vector<std::string> after_removal(std::vector<std::string> entries, bool expected) {
   std::vector<char*> block;
+  block.reserve(entries.size() + 1);
   for (std::string& entry : entries) block.push_back(entry.data());
   block.push_back(nullptr);
   EXPECT_EQ(remove_preload(block.data()), expected);
@@ -43,6 +44,7 @@ TEST(environment, is_untouched_where_the_library_is_not_named) {
 TEST(environment, loses_a_variable_by_its_whole_name) {
   std::vector<std::string> entries{"WEFT_HUBS=x", "WEFT_HUBS2=1", "WEFT=1", "WEFT_HUBS="};
   std::vector<char*> block;
+  block.reserve(entries.size() + 1);
   for (std::string& entry : entries) block.push_back(entry.data());
   block.push_back(nullptr);
   remove_variable(block.data(), "WEFT_HUBS");
