@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "shim/report.hpp"
 
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "base/message.hpp"
@@ -39,7 +40,8 @@ class printer {
       base::write_block(lines_.view());
     } else if (const long error = base::append_block(how_.report_file, lines_.view()); error < 0) {
       base::message complaint;
-      complaint << "cannot write the report to " << how_.report_file << " (error " << -error << ')';
+      complaint << "cannot write the report to " << how_.report_file << ": "
+                << strerrordesc_np(static_cast<int>(-error));
       base::say(complaint);
     }
     lines_.clear();
@@ -120,7 +122,9 @@ void write_report(const base::config& how, const report_facts& facts) noexcept {
   if (facts.hubs.empty()) {
     base::text& line = out.line();
     print_title(line, facts);
-    line << ": no thread was made, so nothing was changed\n";
+    line << (how.groups.has(base::patch_group::thread)
+                 ? ": no thread was made, so nothing was changed\n"
+                 : ": threads are left out of what is patched, so nothing was changed\n");
     return;
   }
   print_head(out, facts, columns);

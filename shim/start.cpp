@@ -80,16 +80,18 @@ __attribute__((constructor)) void load(int, char** argv, char** envp) {
   off = !config.enabled || base::is_excluded(config, argv != nullptr ? argv[0] : nullptr);
   refused = inside || off || !config.groups.has(base::patch_group::thread);
   if (inside) config.groups.bits = 0;
-  if (off || (refused && !inside)) return;
+  if (off) return;
   remember_program(argv != nullptr ? argv[0] : nullptr);
+  if (refused && !inside) return;
   if (!inside && !patch_clone_sites()) return;
   if (config.stack_size != 0) set_default_stack(config.stack_size);
   if (!inside) dispatch_solo();
 }
 
-// One that has made a thread reports when it ends, whatever way.
+// One that has made a thread of ours reports when it ends, whatever way.
 __attribute__((destructor)) void unload() {
-  if (starts_by_itself()) report_at_exit();
+  const bool left_out = !off && !inside && !config.groups.has(base::patch_group::thread);
+  if (starts_by_itself() || left_out) report_at_exit();
 }
 
 }  // namespace

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/dump.hpp"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <signal.h>
 #include <unwind.h>
 
@@ -16,6 +14,7 @@
 #include "base/message.hpp"
 #include "base/syscall.hpp"
 #include "core/clock.hpp"
+#include "core/code_place.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
 #include "weft/dump.hpp"
@@ -26,7 +25,7 @@ bool (*may_be_woken_from_outside)() noexcept = nullptr;
 
 namespace {
 
-using line = base::fixed_text<320>;
+using line = base::fixed_text<384>;
 
 const char* name_of(fiber_state state) noexcept {
   switch (state) {
@@ -82,15 +81,7 @@ block* blocks[max_hubs];  // of each hub that prints, for the fibers that show t
 
 void print_frame(block& into, std::uintptr_t pc) noexcept {
   line text;
-  text << "    " << base::hex{pc};
-  // Takes no lock, unlike dladdr (glibc 2.35+).
-  dl_find_object object;
-  if (_dl_find_object(reinterpret_cast<void*>(pc), &object) == 0) {
-    const char* const path = object.dlfo_link_map->l_name;
-    text << " " << (path != nullptr && path[0] != 0 ? path : "program") << "+"
-         << base::hex{pc - object.dlfo_link_map->l_addr};
-  }
-  text << "\n";
+  add_frame(text, pc);
   into.add(text);
 }
 
@@ -112,6 +103,15 @@ _Unwind_Reason_Code visit(_Unwind_Context* context, void* at) {
   return _URC_NO_REASON;
 }
 
+void add_object(base::text& to, const fiber& f) noexcept {
+  to << " ";
+  if (f.wait == wait_kind::fd) {
+    to << __atomic_load_n(static_cast<const int*>(f.wait_object), __ATOMIC_RELAXED);
+  } else {
+    to << base::hex{reinterpret_cast<std::uintptr_t>(f.wait_object)};
+  }
+}
+
 void print_fiber(block& into, fiber& f, std::int64_t now) noexcept {
   line text;
   text << "  fiber " << f.id;
@@ -119,7 +119,7 @@ void print_fiber(block& into, fiber& f, std::int64_t now) noexcept {
   text << ": " << name_of(f.state);
   if (f.state == fiber_state::parked) {
     text << ", waits for " << name_of(f.wait);
-    if (f.wait_object != nullptr) text << " " << base::hex{reinterpret_cast<std::uintptr_t>(f.wait_object)};
+    if (f.wait_object != nullptr) add_object(text, f);
     if (f.due != timers::never) text << ", at most " << (f.due > now ? (f.due - now) / 1'000'000 : 0) << " ms more";
   }
   text << "\n";

@@ -101,7 +101,7 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   std::int64_t due = 0;                      // this park's deadline
   std::int64_t armed = 0;                    // the point its entry in the timer heap stands at
   detail::cancel_record* records = nullptr;  // what may cancel it, innermost first, but for the kill
-  const void* wait_object = nullptr;
+  const void* wait_object = nullptr;         // for the dump; of wait_kind::fd the number, an int, or null
   context::stack stack;
   [[no_unique_address]] context::sanitizer_state sanitizer;
   // -- cold

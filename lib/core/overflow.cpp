@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "core/overflow.hpp"
 
+#include <limits.h>
 #include <signal.h>
 #include <ucontext.h>
 
 #include "base/memory.hpp"
 #include "base/message.hpp"
 #include "base/syscall.hpp"
+#include "core/code_place.hpp"
 
 namespace weft::core {
 
@@ -58,17 +60,17 @@ bool touches_stack_end(const fault_place& at) noexcept {
 
 void say_frames(const fault_place& at, bool (*read)(frame_link& to, std::uintptr_t from, const void* context) noexcept,
                 const void* context) noexcept {
-  base::message m;
-  m << "at " << base::hex{at.ip};
+  base::fixed_text<PIPE_BUF> lines;
+  add_frame(lines, at.ip);
   frame_link link{};
   std::uintptr_t bp = at.bp;
   for (int depth = 0; depth < 12 && read(link, bp, context); ++depth) {
     if (link.ret == 0) break;
-    m << " < " << base::hex{link.ret};
+    add_frame(lines, link.ret);
     if (link.next <= bp) break;
     bp = link.next;
   }
-  base::say(m);
+  base::write_block(lines.view());
 }
 
 void report_overflow(const fiber& f, const fault_place& at) noexcept {

@@ -140,8 +140,9 @@ outcome wait_set::wait(std::int64_t due_ns, bool cancellable) noexcept {
     if (soon < due) due = soon;
   }
   const core::wait_kind kind = count_ == 0 ? core::wait_kind::sleep : core::wait_kind::fd;
-  const int reason = cancellable ? core::park_cancellable(who, due, kind, this)
-                                 : core::park(who, due, kind, this, /*interruptible=*/true);
+  const int* const shown = count_ == 1 ? &entries_[0].fd : nullptr;
+  const int reason = cancellable ? core::park_cancellable(who, due, kind, shown)
+                                 : core::park(who, due, kind, shown, /*interruptible=*/true);
   bool current = true;
   for (int i = 0; i < count_; ++i) {
     for (waiter& n : entries_[i].waiters) current = remove_waiter(*entries_[i].watch, n) && current;

@@ -61,7 +61,7 @@ outcome hold::wait(direction dir, std::int64_t due_ns, bool interruptible) noexc
     if (busy_) w.busy.fetch_sub(1, std::memory_order_release);
     add_waiter_held(w, dir, n);
   }
-  const int reason = core::park(n.who, due_ns, core::wait_kind::fd, &w, interruptible);
+  const int reason = core::park(n.who, due_ns, core::wait_kind::fd, &w.fd, interruptible);
   const std::lock_guard guard(w.lock);
   dequeue(n);
   w.busy.fetch_add(1, std::memory_order_relaxed);
@@ -87,7 +87,7 @@ outcome wait(watch& w, direction dir, std::int64_t due_ns, bool interruptible, b
   n.who = core::prepare_park();
   n.exclusive = exclusive;
   add_waiter(w, dir, n);
-  const int reason = core::park(n.who, due_ns, core::wait_kind::fd, &w, interruptible);
+  const int reason = core::park(n.who, due_ns, core::wait_kind::fd, &w.fd, interruptible);
   remove_waiter(w, n);
   return outcome_of(reason);
 }
@@ -96,7 +96,7 @@ outcome wait_cancellable(watch& w, direction dir, std::int64_t due_ns) noexcept 
   waiter n;
   n.who = core::prepare_park();
   add_waiter(w, dir, n);
-  const int reason = core::park_cancellable(n.who, due_ns, core::wait_kind::fd, &w);
+  const int reason = core::park_cancellable(n.who, due_ns, core::wait_kind::fd, &w.fd);
   remove_waiter(w, n);
   return outcome_of(reason);
 }

@@ -88,7 +88,7 @@ class [[gnu::visibility("hidden")]] connection_race {
       fd::add_waiter(*a.watch, fd::direction::write, a.waiter);
     }
     const deadline until = left_.empty() ? by_ : std::min(by_, next_);
-    const int reason = core::park_cancellable(who, until.ns(), core::wait_kind::fd, this);
+    const int reason = core::park_cancellable(who, until.ns(), core::wait_kind::fd, nullptr);
     for (attempt& a : running_) fd::remove_waiter(*a.watch, a.waiter);
     if (reason == cancelled_wait) throw_cancelled();
     collect();

@@ -97,7 +97,7 @@ bool file_ring::perform(const file_call& c, deadline by, io_result& result) {
   if (!submit(&c, r)) return false;
   reap();  // what is in the page cache is there already
   const int ended =
-      r.done ? static_cast<int>(woken) : core::park_cancellable(r.who, by.ns(), core::wait_kind::fd, this);
+      r.done ? static_cast<int>(woken) : core::park_cancellable(r.who, by.ns(), core::wait_kind::fd, nullptr);
   if (ended != woken) take_back(r);
   if (ended != timed_out || !was_taken_back(r.result)) result = r.result;
   if (ended == cancelled_wait) throw_cancelled();
@@ -110,7 +110,7 @@ void file_ring::take_back(request& r) noexcept {
   reap();
   while (!r.done) {
     r.who = prepare_park();
-    if (!r.done) core::park(r.who, loop::never, core::wait_kind::fd, this);
+    if (!r.done) core::park(r.who, loop::never, core::wait_kind::fd, nullptr);
   }
 }
 

@@ -37,7 +37,7 @@ io_result pending::wait() {
   n.who = prepare_park();
   fd::add_waiter(*w, dir_, n);
   d_.leave();
-  const int reason = core::park_cancellable(n.who, by_.ns(), core::wait_kind::fd, w);
+  const int reason = core::park_cancellable(n.who, by_.ns(), core::wait_kind::fd, &w->fd);
   if (reason != woken) {
     // A watch may belong to another descriptor by now, but then this waiter was taken out of it.
     fd::remove_waiter(*w, n);

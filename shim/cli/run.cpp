@@ -81,6 +81,10 @@ bool hand_on(const given_option& option) {
   }
   const bool names_file = option.what->id == base::option_id::log || scratch.report_file[0] != '\0';
   const std::string value = names_file ? std::filesystem::absolute(option.value).string() : option.value;
+  if (names_file && !std::filesystem::exists(std::filesystem::path(value).parent_path())) {
+    std::cerr << "weft run: " << option.what->flag << ' ' << option.value << ": there is no such folder\n";
+    return false;
+  }
   setenv(option.what->variable, value.c_str(), 1);
   return true;
 }
@@ -124,6 +128,21 @@ void warn_where_nothing_will_change(const char* name) {
   }
 }
 
+// What was probably meant by words that name no program, or one that cannot be found.
+std::string hint(const parted_arguments& parted) {
+  const std::vector<std::string>& options = parted.options;
+  if (parted.program == nullptr) {
+    if (options.size() < 2 || options.back().starts_with('-')) return "";
+    return " (" + options.back() + " was taken as the value of " + options[options.size() - 2] + ")";
+  }
+  const std::string_view name = parted.program[0];
+  if (name == "doctor") return " (for the check before a run: weft doctor PROGRAM)";
+  if (!options.empty() && options.back() == "--report=-") {
+    return " (a file for the report stands behind =: --report=" + std::string(name) + ")";
+  }
+  return "";
+}
+
 }  // namespace
 
 int run(std::span<char*> words) {
@@ -134,14 +153,14 @@ int run(std::span<char*> words) {
   const parted_arguments parted = part_arguments(words);
   if (const int status = parse(app, parted.options); status >= 0) return status;
   if (parted.program == nullptr) {
-    std::cerr << "weft run: no program is named; usage: " << usage << '\n';
+    std::cerr << "weft run: no program is named" << hint(parted) << "; usage: " << usage << '\n';
     return usage_error;
   }
   if (!set_environment(given)) return usage_error;
   warn_where_nothing_will_change(parted.program[0]);
   execvp(parted.program[0], parted.program);
   const int error = errno;
-  std::cerr << "weft run: cannot run " << parted.program[0] << ": " << std::strerror(error) << '\n';
+  std::cerr << "weft run: cannot run " << parted.program[0] << ": " << std::strerror(error) << hint(parted) << '\n';
   return error == ENOENT || error == ENOTDIR ? not_found : not_executable;
 }
 

@@ -2,6 +2,7 @@
 #include "core/dump.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -20,6 +21,7 @@
 #include "weft/dump.hpp"
 #include "weft/fiber.hpp"
 #include "weft/hub_driver.hpp"
+#include "weft/io.hpp"
 #include "weft/run.hpp"
 
 namespace weft::core {
@@ -65,11 +67,25 @@ TEST_F(dump, names_each_fiber_with_its_wait_and_its_stack_and_disturbs_nobody) {
   const std::string text = written_to_log(path);
   EXPECT_NE(text.find("'patient': parked, waits for object"), std::string::npos) << text;
   EXPECT_NE(text.find("waits for sleep"), std::string::npos) << text;
-  EXPECT_NE(text.find("program+0x"), std::string::npos) << text;
+  EXPECT_NE(text.find("core_dump_test+0x"), std::string::npos) << text;
   unpark(w, 4);
   f.join();
   EXPECT_EQ(reason, 4);
   sleeper.kill();
+}
+
+TEST_F(dump, tells_which_descriptor_is_waited_for) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const weft::fiber f = spawn([&] { wait_readable(ends[0]); });
+  this_fiber::yield();
+  dump_all();
+  this_fiber::idle();
+  const std::string text = written_to_log(path);
+  EXPECT_NE(text.find("waits for fd " + std::to_string(ends[0]) + "\n"), std::string::npos) << text;
+  f.kill();
+  close(ends[0]);
+  close(ends[1]);
 }
 
 TEST_F(dump, is_there_for_programs_too) {

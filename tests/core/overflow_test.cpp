@@ -75,6 +75,9 @@ TEST_F(overflows_DeathTest, of_a_fiber_is_told_with_its_name_and_size) {
               ContainsRegex("stack overflow in fiber [0-9]+ \"digger\": its 60 KiB are used up. Give it more "
                             ".fiber_attributes::stack_size."));
   EXPECT_EXIT(overflow_in_a_fiber(200 * 1024), KilledBySignal(SIGSEGV), HasSubstr("its 252 KiB are used up"));
+  EXPECT_EXIT(overflow_in_a_fiber(), KilledBySignal(SIGSEGV),
+              ContainsRegex("\n    0x[0-9a-f]+ /.*core_overflow_test.0x[0-9a-f]+\n"))
+      << "where";
 }
 
 TEST_F(overflows_DeathTest, is_told_on_every_thread_that_has_a_hub) {

@@ -15,6 +15,7 @@
 namespace weft::test {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::StartsWith;
@@ -130,6 +131,18 @@ TEST(run, says_which_program_it_cannot_start) {
   EXPECT_EQ(weft_run({"/etc/passwd"}).status, 126);
   EXPECT_EQ(weft_run({}).status, 2);
   EXPECT_EQ(weft_run({"--hubs", "2", "--"}).status, 2);
+  EXPECT_THAT(weft_run({"--log", "/bin/true"}).err,
+              HasSubstr("no program is named (/bin/true was taken as the value of --log)"));
+  EXPECT_THAT(weft_run({"--report", "/nonexistent/file", "true"}).err,
+              EndsWith("(a file for the report stands behind =: --report=/nonexistent/file)\n"));
+  EXPECT_THAT(weft_run({"doctor", "true"}).err, EndsWith("(for the check before a run: weft doctor PROGRAM)\n"));
+}
+
+TEST(run, a_file_in_no_folder_is_refused_before_the_program_starts) {
+  const outcome result = weft_run({"--report=/nonexistent/file", "echo", "started"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(result.err, "weft run: --report /nonexistent/file: there is no such folder\n");
 }
 
 TEST(run, finds_no_shim_where_there_is_none) {

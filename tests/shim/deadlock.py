@@ -59,7 +59,7 @@ def check_stacks(text):
     for name in "forwards", "backwards":
         found = re.search(fiber % name, text, re.MULTILINE)
         # The thread's own function, pthread_mutex_lock and libc's start of it at least.
-        if found is None or found[1].count("\n") < 3 or "program+0x" not in found[1]:
+        if found is None or found[1].count("\n") < 3 or "deadlocks+0x" not in found[1]:
             raise AssertionError(f"no stack of {name} in:\n{text}")
 
 
