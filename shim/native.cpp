@@ -3,6 +3,7 @@
 
 #include <linux/sched.h>
 
+#include "shim/fd.hpp"
 #include "shim/futex.hpp"
 #include "shim/hub_threads.hpp"
 #include "shim/signals.hpp"
@@ -54,10 +55,17 @@ long action_of_light_fiber(frame& f, core::fiber& me) noexcept {
   return result;
 }
 
-// A child that shares our memory must not pass for this fiber: what it asks of the kernel before it execs is its own.
+// A fork's child has nothing of the hubs. One that shares our memory must not pass for this fiber: what it asks of the kernel before it
+// execs is its own.
 long process_of_light_fiber(frame& f, core::fiber& me) noexcept {
-  clone_request request;
+  clone_request request{};
   const bool shares = f.rax == SYS_vfork || (read_clone_request(f, request) && (request.flags & CLONE_VM) != 0);
+  if (is_threaded()) note_fork();
+  if (!shares && request.stack == 0) {
+    const long result = plain_call(f);
+    if (result == 0 && is_threaded()) become_light();
+    return result;
+  }
   if (!shares) return raw_process_call(f);
   me.hooked = 1;
   const long result = raw_process_call(f);

@@ -110,7 +110,7 @@ void hide_pending(signal_set exposed) noexcept {
   }
 }
 
-void restore_native_signals(thread& survivor) noexcept {
+void forget_signals_of_parent() noexcept {
   reset_signals_lock();
   reset_queues();
   reset_masks();
@@ -118,6 +118,10 @@ void restore_native_signals(thread& survivor) noexcept {
   reset_ticks();
   forget_signal_watches();
   restore_actions();
+}
+
+void restore_native_signals(thread& survivor) noexcept {
+  forget_signals_of_parent();
   survivor.signals.queue = nullptr;
   survivor.signals.pending.store(0, std::memory_order_relaxed);
   stack_t own = survivor.signals.alternate;

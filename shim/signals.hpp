@@ -50,7 +50,9 @@ void hold_signals() noexcept;
 /// @return which
 signal_set expose_pending() noexcept;
 void hide_pending(signal_set exposed) noexcept;
-/// In a fork's child: the surviving thread's mask becomes the kernel's, handlers are the program's own again.
+/// In a fork's child: handlers are the program's own again, and nothing is on its way to anybody.
+void forget_signals_of_parent() noexcept;
+/// The same where a thread survives: its mask becomes the kernel's, too.
 void restore_native_signals(thread& survivor) noexcept;
 
 /// Makes the preemption tick of a hub, on its OS thread, if it has none; and arms it when a fiber begins to run after a pause.

@@ -161,5 +161,6 @@ bool start_threads() noexcept {
 }
 
 void allow_start_again() noexcept { refused = false; }
+void refuse_start() noexcept { refused = true; }
 
 }  // namespace weft::shim

@@ -38,5 +38,7 @@ bool starts_by_itself() noexcept;
 
 /// In a fork's child: it may be taken over anew.
 void allow_start_again() noexcept;
+/// It stays native, whatever threads it makes.
+void refuse_start() noexcept;
 
 }  // namespace weft::shim

@@ -48,4 +48,7 @@ unsigned live_threads() noexcept;
 /// Forgets all threads, hubs and carriers: a fork's child. It is a native process from then on.
 void become_solo() noexcept;
 
+/// The same in the child of a light fiber, which goes on as one, on a fresh hub (core/fork.hpp): its process stays without the patch.
+void become_light() noexcept;
+
 }  // namespace weft::shim

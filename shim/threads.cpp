@@ -226,17 +226,31 @@ void abandon_main_thread(thread& main) noexcept {
 
 bool is_threaded() noexcept { return threaded.load(std::memory_order_acquire); }
 
-void become_solo() noexcept {
+namespace {
+
+void forget_parent() noexcept {
   forget_fds();
-  core::forget_after_fork();
   forget_futexes();
   forget_tids();
   forget_counts();
   may_have_outsiders.store(false, std::memory_order_relaxed);
   for (block_list& list : unused) list.first = nullptr;
   threaded.store(false, std::memory_order_release);
-  allow_start_again();
   dispatch_solo();
+}
+
+}  // namespace
+
+void become_solo() noexcept {
+  forget_parent();
+  core::forget_after_fork();
+  allow_start_again();
+}
+
+void become_light() noexcept {
+  forget_parent();
+  forget_signals_of_parent();
+  refuse_start();
 }
 
 long sys_clone(call& c) noexcept { return clone_any(c); }

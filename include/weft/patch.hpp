@@ -63,8 +63,9 @@ class native_calls {
 ///           go on waiting.
 /// Threads   On main's thread. The questions may be asked anywhere.
 /// Lifetime  For good: there is no way back. A fork's child is native until it makes a thread, and patched from then on; where the
-///           program has fibers it is patched at once, and the fiber that called fork goes on as weft/fork.hpp says. What a
-///           child executes is not patched, unless it patches itself.
+///           program has fibers it is patched at once, and the fiber that called fork goes on as weft/fork.hpp says. The child of a
+///           light fiber goes on as one, and its process stays native. What a child executes is not patched, unless it
+///           patches itself.
 /// Cost      That of `weft run`, see docs/preload.md; a fiber takes three pages and the time of a pthread_create.
 namespace patch {
 

@@ -34,6 +34,7 @@ void move_to_fresh_hub(fiber& survivor) noexcept {
   forget_after_fork();
   hub* const h = make_hub();
   WEFT_REQUIRE(h != nullptr && give_loop_context(*h));  // the three descriptors that it needs were closed just now
+  h->loop_fiber.tp = survivor.tp;  // a light fiber's of a patched process is that of its hub's loop
   adopt_survivor(*h, survivor);
 }
 

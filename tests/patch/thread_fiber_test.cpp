@@ -9,11 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <mutex>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "own_process.hpp"
@@ -363,6 +365,51 @@ TEST(patch, links_and_continuations_run_in_light_fibers_whose_calls_block_the_hu
     once.start();
     over.wait();
     EXPECT_TRUE(watched);
+  });
+}
+
+std::atomic<int> caught{0};
+
+// What the child of a light fiber can count on: fibers, threads of the kernel's, signals, and children of its own.
+void live_alone() {
+  EXPECT_THROW(weft::spawn({.weight = weft::fiber_weight::thread}, [] {}), std::system_error);
+  EXPECT_FALSE(weft::patch::is_patched());
+  weft::this_fiber::sleep_for(1ms);
+  int turns = 0;
+  weft::spawn([&] { ++turns; }).get();
+  std::thread([&] {
+    usleep(1);
+    ++turns;
+    weft::spawn([&] { ++turns; }).get();
+  }).join();
+  EXPECT_EQ(turns, 3);
+  EXPECT_NE(signal(SIGUSR2, [](int) { ++caught; }), SIG_ERR);
+  EXPECT_EQ(raise(SIGUSR1) + raise(SIGUSR2), 0);
+  EXPECT_EQ(caught, 2);
+}
+
+TEST(patch, a_child_of_a_light_fiber_goes_on_in_it_without_the_patch) {
+  in_a_process([] {
+    ASSERT_TRUE(weft::patch::all());
+    EXPECT_NE(signal(SIGUSR1, [](int) { ++caught; }), SIG_ERR);
+    std::mutex lock;
+    lock.lock();
+    auto waits = weft::spawn([&] { const std::lock_guard guard(lock); });  // on a word that the child inherits
+    weft::this_fiber::yield();
+    weft::spawn({.weight = weft::fiber_weight::light}, [&] {
+      in_a_process([&] {
+        lock.unlock();
+        live_alone();
+        caught = 0;
+        in_a_process(live_alone);
+      });
+    }).get();
+    EXPECT_TRUE(weft::patch::is_patched());
+    EXPECT_EQ(caught, 0);
+    raise(SIGUSR1);
+    EXPECT_EQ(caught, 1);
+    lock.unlock();
+    waits.get();
   });
 }
 
