@@ -35,7 +35,7 @@ def body(mode, engine):
         report = os.path.join(directory, "report")
         with open(job, "w", encoding="utf-8") as out:
             out.write(JOB.format(directory=directory, engine=engine, threads=THREADS))
-        said = output_of(mode.reporting(["fio", "--output-format=json", job], report), directory, "fio", 100)
+        said = output_of(mode.reporting(["fio", "--output-format=json", "--aux-path=" + directory, job], report), directory, "fio", 100)
         (done,) = json.loads(said[said.index("{"):])["jobs"]
         mode.check_report(report, "fio", THREADS)
         check(done["error"] == 0, f"fio met an error\n{said}")
