@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Reads every translation unit and every public header with clang, whose warnings are errors. Nothing is generated, so it
-takes a third of a build's time.
+"""Reads the translation units of some folders and every public header with clang, whose warnings are errors. Nothing is generated.
 
-    check_clang.py CLANGXX BUILD_DIR
+    check_clang.py CLANGXX BUILD_DIR FOLDER...
 """
 
 import re
@@ -17,9 +16,8 @@ from check_units import ROOT
 
 # What is clang's own affair, or would write something; a flag with the number of words behind it.
 DROPPED = {"-c": 0, "-o": 1, "-MD": 0, "-MMD": 0, "-MT": 1, "-MF": 1, "-MQ": 1}
-# What takes longer to read than the test or example that includes it. It is read once for all whose flags are the same.
-SHARED = (("gmock/gmock.h", "gtest/gtest.h"), ("weft/weft.hpp",))
-SHARING = ("tests", "examples")
+# What takes longer to read than the example that includes it. It is read once for all whose flags are the same.
+SHARED = "weft/weft.hpp"
 
 
 def flags_of(entry):
@@ -36,7 +34,7 @@ def flags_of(entry):
 
 
 class precompiled:
-    """The headers of SHARED as clang has read them, in a folder that goes with the check."""
+    """SHARED as clang has read it, in a folder that goes with the check."""
 
     def __init__(self, clang, folder):
         self.clang = clang
@@ -44,31 +42,27 @@ class precompiled:
         self.read = {}
 
     def flags_for(self, path, flags):
-        if path.suffix != ".cpp" or path.relative_to(ROOT).parts[0] not in SHARING:
+        if f"#include <{SHARED}>" not in path.read_text():
             return []
-        included = set(re.findall(r'^#include [<"](.*)[>"]$', path.read_text(), re.MULTILINE))
-        headers = next((headers for headers in SHARED if included.intersection(headers)), None)
-        if headers is None:
-            return []
-        key = (headers, *(flag for flag in flags if re.match("-[fmDO]|-std", flag)))
+        key = tuple(flag for flag in flags if re.match("-[fmDO]|-std", flag))
         if key not in self.read:
-            self.read[key] = self.precompile(headers, flags)
+            self.read[key] = self.precompile(flags)
         return ["-include-pch", self.read[key]]
 
-    def precompile(self, headers, flags):
+    def precompile(self, flags):
         name = f"{self.folder}/{len(self.read)}"
         with open(f"{name}.hpp", "w") as file:
-            file.writelines(f"#include <{header}>\n" for header in headers)
+            file.write(f"#include <{SHARED}>\n")
         command = [self.clang, *flags, "-Werror", "-Wno-unknown-warning-option", "-Wno-pragma-once-outside-header"]
         subprocess.run([*command, "-x", "c++-header", f"{name}.hpp", "-o", f"{name}.pch"], check=True)
         return f"{name}.pch"
 
 
-def main(clang, build, folder):
-    shared = precompiled(clang, folder)
+def main(clang, build, folders, scratch):
+    shared = precompiled(clang, scratch)
     jobs = {}
     read_first = set()
-    for path, entry in check_units.of_build(build).items():
+    for path, entry in check_units.of_build(build, folders).items():
         flags = [f"-working-directory={entry['directory']}", *flags_of(entry)]
         language = ["-x", "c" if path.suffix == ".c" else "c++"]
         jobs[path] = [*flags, *shared.flags_for(path, flags), *language]
@@ -89,5 +83,5 @@ def main(clang, build, folder):
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        sys.exit(main(sys.argv[1], sys.argv[2], folder))
+    with tempfile.TemporaryDirectory() as scratch:
+        sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:], scratch))

@@ -11,7 +11,7 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def of_build(build, folders=("",), suffixes=(".c", ".cpp")):
+def of_build(build, folders, suffixes=(".c", ".cpp")):
     """What CMake has written of each source below ROOT/folder, by its path; not of those that the build has made."""
     build = pathlib.Path(build).resolve()
     units = {}

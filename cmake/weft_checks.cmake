@@ -26,9 +26,9 @@ if(CLANG_TIDY AND CMAKE_EXPORT_COMPILE_COMMANDS)
   set_tests_properties(check.tidy PROPERTIES TIMEOUT 9000 COST 1000 LABELS "nightly;lint")
 endif()
 
-# Every source, and every public header alone.
+# What is installed and what shows how to use it, and every public header alone. The rest is built with clang at night.
 if(CLANGXX AND CMAKE_EXPORT_COMPILE_COMMANDS)
-  weft_check(clang ${Python3_EXECUTABLE} cmake/check_clang.py ${CLANGXX} ${PROJECT_BINARY_DIR})
+  weft_check(clang ${Python3_EXECUTABLE} cmake/check_clang.py ${CLANGXX} ${PROJECT_BINARY_DIR} lib shim examples)
   set_tests_properties(check.clang PROPERTIES TIMEOUT 3000 COST 900)
 endif()
 # The same of the headers with the compiler that builds, and with its code.
