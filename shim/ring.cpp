@@ -49,10 +49,11 @@ long look(const ring_wait& w) noexcept {
 // have been made before this process's calls were seen and may put off its work (IORING_SETUP_DEFER_TASKRUN).
 long look_until_there(const ring_wait& w) noexcept {
   constexpr std::int64_t shortest_ns = 1'000'000, longest_ns = 64'000'000;
-  const bool told = !w.registered() && w.wanted == 1 && !self().is_main;
+  const bool tells_of_one = !w.registered() && w.wanted == 1;
+  const bool told = tells_of_one && !self().is_main;
   std::int64_t pause_ns = shortest_ns;
   fd::wait_set set;
-  if (!w.registered() && w.wanted == 1) set.add(w.ring, POLLIN);
+  if (tells_of_one) set.add(w.ring, POLLIN);
   for (;;) {
     const long found = look(w);
     if (found != -ETIME) return found;

@@ -79,7 +79,7 @@ void begin_thread(core::fiber& f) noexcept {
 }
 
 // Who shared the storage of @p owner, which ends now and whose storage becomes another thread's or nobody's: goes on with that of the
-// hub's loop, where our stubs find what they need. Natively it is left with a pointer to what is gone.
+// hub's loop, where our stubs find what they need. Natively its pointer then leads to what is gone.
 void take_back_storage(thread& owner) noexcept {
   for_each_thread(
       [](thread& other, void* of) noexcept {

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A small HTTP server for the proxy and download tests, where /SIZE/SEED answers with SIZE known bytes, and curl to ask it."""
 
-import contextlib
 import hashlib
 import http.server
 import os
 import sys
 import tempfile
-import threading
 
 import support
 from support import check
@@ -43,18 +41,9 @@ class Server(http.server.ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-@contextlib.contextmanager
 def serving(address="127.0.0.1"):
-    """The port of a running server."""
-    server = Server((address, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    """The port of a running server, for a `with`."""
+    return support.serving(Server((address, 0), Handler))
 
 
 def urls(base, count):

@@ -113,11 +113,7 @@ def body(mode, args):
 
 
 def main():
-    def extra(parser):
-        parser.add_argument("--clients", type=int, default=150)
-        parser.add_argument("--rounds", type=int, default=10)
-
-    args = support.parse(__doc__.splitlines()[0], extra)
+    args = support.parse(__doc__.splitlines()[0], support.load(clients=150, rounds=10))
     support.need("memcached", "memcached")
     support.run_modes(args, lambda mode: body(mode, args))
 

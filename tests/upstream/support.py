@@ -90,6 +90,15 @@ def parse(description, extra=None):
     return args
 
 
+def load(clients, rounds):
+    """For `parse`: how many clients there are at once, and how often each does its work."""
+    def extra(parser):
+        parser.add_argument("--clients", type=int, default=clients)
+        parser.add_argument("--rounds", type=int, default=rounds)
+
+    return extra
+
+
 def need(package, *paths):
     """Fails with the name of the Debian package when one of its files is not there."""
     for path in paths:
@@ -292,6 +301,19 @@ def workspace(name):
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def serving(server):
+    """The port of a socketserver, which serves in a thread of its own until the end of the block."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def in_threads(count, function):

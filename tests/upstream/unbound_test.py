@@ -11,7 +11,6 @@ import signal
 import socket
 import socketserver
 import struct
-import threading
 
 import support
 from support import check, in_threads, started, wait_until
@@ -72,17 +71,10 @@ class Far(socketserver.BaseRequestHandler):
         out.sendto(head + packet[12:end] + record, self.client_address)
 
 
-@contextlib.contextmanager
 def far_server():
-    with socketserver.ThreadingUDPServer(("127.0.0.1", 0), Far) as server:
-        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+    server = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Far)
+    server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    return support.serving(server)
 
 
 class Client:
@@ -168,11 +160,7 @@ def body(mode, args):
 
 
 def main():
-    def extra(parser):
-        parser.add_argument("--clients", type=int, default=60)
-        parser.add_argument("--rounds", type=int, default=10)
-
-    args = support.parse(__doc__.splitlines()[0], extra)
+    args = support.parse(__doc__.splitlines()[0], support.load(clients=60, rounds=10))
     support.skip_without("unbound", "unbound")
     support.run_modes(args, lambda mode: body(mode, args))
 
