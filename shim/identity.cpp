@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <linux/ioprio.h>
 #include <linux/rseq.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -18,6 +17,8 @@
 namespace weft::shim {
 
 namespace {
+
+constexpr int ioprio_who_process = 1;  // <linux/ioprio.h> of Debian's 6.1.192 is not C++
 
 // The kernel's thread that stands for @p tid where it asks about scheduling: fibers share their carrier's.
 long carrier_of(const thread& t) noexcept { return t.home->kernel_tid.load(std::memory_order_relaxed); }
@@ -124,7 +125,7 @@ long sys_of_thread(call& c) noexcept {
 
 long sys_priority(call& c) noexcept {
   const bool of_io = c.nr == SYS_ioprio_set || c.nr == SYS_ioprio_get;
-  const int one_thread = of_io ? int{IOPRIO_WHO_PROCESS} : int{PRIO_PROCESS};
+  const int one_thread = of_io ? ioprio_who_process : int{PRIO_PROCESS};
   const thread* t = static_cast<int>(c.args[0]) == one_thread ? named(c.args[1]) : nullptr;
   if (t == nullptr) return pass(c);
   call to = c;
