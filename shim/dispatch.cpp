@@ -2,6 +2,7 @@
 #include "shim/dispatch.hpp"
 
 #include "shim/native.hpp"
+#include "shim/outsiders.hpp"
 #include "shim/process_report.hpp"
 #include "shim/signals.hpp"
 #include "shim/start.hpp"
@@ -26,8 +27,7 @@ unsigned char weft_handled[WEFT_HANDLED_COUNT];
 // (asynchronous cancellation) or by siglongjmp.
 long weft_dispatch(weft::shim::frame* f) {
   using namespace weft::shim;
-  if (__builtin_expect(may_have_outsiders.load(std::memory_order_relaxed), 0) && is_outsider())
-    return outsider_call(*f);
+  if (__builtin_expect(outsiders.load(std::memory_order_relaxed) != 0, 0) && is_outsider()) return outsider_call(*f);
   weft::core::hub* h = weft_this_hub;
   if (__builtin_expect(h == nullptr, 0)) {
     if (!wants_threads(*f) || !start_threads()) return native_call(*f);

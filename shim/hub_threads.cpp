@@ -86,8 +86,7 @@ void find_clear_tid(thread& main, const clone_request& request) noexcept {
 
 // The clone of hub 0's hidden thread: kept as a context instead.
 long catch_clone(frame& f) noexcept {
-  clone_request request;
-  if (!read_clone_request(f, request)) return -EINVAL;
+  const clone_request request = read_clone_request(f);
   core::hub& h = *core::hubs[0];
   hidden_start = f;
   hidden_sp = request.stack;

@@ -6,6 +6,9 @@
 #include "shim/fd.hpp"
 #include "shim/futex.hpp"
 #include "shim/hub_threads.hpp"
+#include "shim/outsiders.hpp"
+#include "shim/process.hpp"
+#include "shim/signal_masks.hpp"
 #include "shim/signals.hpp"
 #include "shim/thread.hpp"
 #include "shim/threads.hpp"
@@ -20,12 +23,14 @@ bool makes_process(long nr) noexcept {
 }
 
 // A child may come back on another stack, which raw_syscall's own frame is not on.
-long raw_process_call(frame& f) noexcept {
-  clone_request request{};
-  if (read_clone_request(f, request)) expect_outsider(request.flags);
-  const auto nr = static_cast<long>(f.rax);
-  const unsigned long args[6] = {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9};
-  return weft_raw_clone(&f, request.stack, nr, args);
+// @param after  what the parent calls when a child that was on its own stack has left that; then it does not return from here
+long raw_process_call(frame& f, const clone_request& request, void (*after)() noexcept = nullptr) noexcept {
+  if ((request.flags & CLONE_VM) != 0 && request.stack == 0) weft_raw_vfork(&f, after);
+  unsigned long args[6] = {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9};
+  expected_outsider outsider(f, request, args);
+  const long result = weft_raw_clone(&f, request.stack, static_cast<long>(f.rax), args);
+  if (base::is_error(result)) outsider.is_none();
+  return result;
 }
 
 long plain_call(const frame& f) noexcept {
@@ -55,21 +60,46 @@ long action_of_light_fiber(frame& f, core::fiber& me) noexcept {
   return result;
 }
 
-// A fork's child has nothing of the hubs. One that shares our memory must not pass for this fiber: what it asks of the kernel before it
-// execs is its own.
-long process_of_light_fiber(frame& f, core::fiber& me) noexcept {
-  clone_request request{};
-  const bool shares = f.rax == SYS_vfork || (read_clone_request(f, request) && (request.flags & CLONE_VM) != 0);
-  if (is_threaded()) note_fork();
-  if (!shares && request.stack == 0) {
-    const long result = plain_call(f);
-    if (result == 0 && is_threaded()) become_light();
+long mask_of_light_fiber(frame& f, core::fiber& me) noexcept {
+  call c = call_of(f);
+  me.hooked = 1;
+  const long result = light_sigprocmask(c);
+  me.hooked = 0;
+  return result;
+}
+
+// In a fork's child nothing of the hubs is left. A signal must not come before it knows that.
+long fork_of_light_fiber(frame& f, const clone_request& request) noexcept {
+  core::hub& h = *weft_this_hub;
+  const signal_set mask = light_mask(h);
+  expose_mask(h, ~signal_set{0});
+  const long result = fork_here(call_of(f), request.stack);
+  if (result != 0) {
+    hide_mask(h);
     return result;
   }
-  if (!shares) return raw_process_call(f);
+  become_light(mask);
+  if (request.stack != 0) weft_resume(&f, request.stack, 0);
+  return 0;
+}
+
+void after_shared_child() noexcept {
+  core::hub& h = *weft_this_hub;
+  hide_mask(h);
+  h.current->hooked = 0;
+}
+
+// A child that shares our memory must not pass for this fiber: what it asks of the kernel before it execs is its own.
+long process_of_light_fiber(frame& f, core::fiber& me) noexcept {
+  const clone_request request = read_clone_request(f);
+  if (!is_threaded()) return raw_process_call(f, request);
+  note_fork();
+  if ((request.flags & CLONE_VM) == 0) return fork_of_light_fiber(f, request);
   me.hooked = 1;
-  const long result = raw_process_call(f);
-  me.hooked = 0;
+  core::hub& h = *weft_this_hub;
+  expose_mask(h, light_mask(h));
+  const long result = raw_process_call(f, request, after_shared_child);
+  after_shared_child();
   return result;
 }
 
@@ -77,20 +107,9 @@ long process_of_light_fiber(frame& f, core::fiber& me) noexcept {
 
 call call_of(frame& f) noexcept { return {static_cast<long>(f.rax), {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, &f}; }
 
-constinit std::atomic<bool> may_have_outsiders{false};
-
-void expect_outsider(std::uint64_t clone_flags) noexcept {
-  if ((clone_flags & (CLONE_VM | CLONE_VFORK | CLONE_SETTLS)) == CLONE_VM) {
-    may_have_outsiders.store(true, std::memory_order_relaxed);
-  }
+long outsider_call(frame& f) {
+  return makes_process(static_cast<long>(f.rax)) ? raw_process_call(f, read_clone_request(f)) : plain_call(f);
 }
-
-bool is_outsider() noexcept {
-  const core::hub* const h = weft_this_hub;
-  return h != nullptr && base::raw_syscall(SYS_gettid) != h->kernel_tid.load(std::memory_order_relaxed);
-}
-
-long outsider_call(frame& f) { return makes_process(static_cast<long>(f.rax)) ? raw_process_call(f) : plain_call(f); }
 
 long internal_call(frame& f) {
   const auto nr = static_cast<long>(f.rax);
@@ -99,14 +118,11 @@ long internal_call(frame& f) {
   if (is_futex(nr)) return futex_call(f);
   core::fiber* const me = calling_light_fiber();
   if (me != nullptr && nr == SYS_rt_sigaction) return action_of_light_fiber(f, *me);
-  if (makes_process(nr)) return me != nullptr ? process_of_light_fiber(f, *me) : raw_process_call(f);
-  return plain_call(f);
+  if (me != nullptr && nr == SYS_rt_sigprocmask && is_threaded()) return mask_of_light_fiber(f, *me);
+  if (me != nullptr && makes_process(nr)) return process_of_light_fiber(f, *me);
+  return outsider_call(f);
 }
 
-long native_call(frame& f) {
-  const auto nr = static_cast<long>(f.rax);
-  if (is_futex(nr)) return futex_call(f);
-  return makes_process(nr) ? raw_process_call(f) : plain_call(f);
-}
+long native_call(frame& f) { return is_futex(static_cast<long>(f.rax)) ? futex_call(f) : outsider_call(f); }
 
 }  // namespace weft::shim

@@ -28,19 +28,9 @@ void survive_fork(thread& me) noexcept {
 
 long fork_like(call& c, std::uint64_t stack) noexcept {
   thread& me = self();
-  call to = c;
-  // On this very stack, which the child has a copy of: it must come by here before it goes on on its own.
-  if (c.nr == SYS_clone) to.args[1] = 0;
-  clone_args args;
-  if (c.nr == SYS_clone3 && stack != 0) {
-    if (!weft_user_copy(&args, c.arg<const void*>(0), CLONE_ARGS_SIZE_VER0)) return -EFAULT;
-    args.stack = args.stack_size = 0;
-    to.args[0] = reinterpret_cast<unsigned long>(&args);
-    to.args[1] = CLONE_ARGS_SIZE_VER0;
-  }
   note_fork();
   hold_signals();
-  const long result = pass(to);
+  const long result = fork_here(c, stack);
   if (result == 0) {
     survive_fork(me);
     if (stack != 0) weft_resume(c.at, stack, 0);
@@ -50,23 +40,17 @@ long fork_like(call& c, std::uint64_t stack) noexcept {
   return result;
 }
 
-void after_vfork(frame* f, long result) {
-  thread& me = self();
+void after_vfork() noexcept {
   hide_signals();
-  me.hooked = 0;
-  weft_resume(f, f->rsp(), result);
+  self().hooked = 0;
 }
 
 // The child shares our memory, and our state with it: `hooked` stays up meanwhile, so that it goes to the kernel with
 // all it does. The kernel holds the calling carrier until it execs or ends, as it holds the calling thread natively.
 long vfork_like(call& c, std::uint64_t stack) noexcept {
-  thread& me = self();
   note_fork();
   expose_signals();
-  if (stack == 0) {
-    me.vfork_frame = *c.at;
-    weft_raw_vfork(&me.vfork_frame, after_vfork);
-  }
+  if (stack == 0) weft_raw_vfork(c.at, after_vfork);
   const long result = weft_raw_clone(c.at, stack, c.nr, c.args);
   hide_signals();
   return result;
@@ -74,14 +58,26 @@ long vfork_like(call& c, std::uint64_t stack) noexcept {
 
 }  // namespace
 
-long clone_process(call& c, std::uint64_t flags, std::uint64_t stack) noexcept {
-  if ((flags & CLONE_VM) == 0) return fork_like(c, stack);
-  if ((flags & CLONE_VFORK) != 0) return vfork_like(c, stack);
+long fork_here(const call& c, std::uint64_t stack) noexcept {
+  call to = c;
+  if (c.nr == SYS_clone) to.args[1] = 0;
+  clone_args args;
+  if (c.nr == SYS_clone3 && stack != 0) {
+    if (!weft_user_copy(&args, c.arg<const void*>(0), CLONE_ARGS_SIZE_VER0)) return -EFAULT;
+    args.stack = args.stack_size = 0;
+    to.args[0] = reinterpret_cast<unsigned long>(&args);
+    to.args[1] = CLONE_ARGS_SIZE_VER0;
+  }
+  return pass(to);
+}
+
+long clone_process(call& c, const clone_request& request) noexcept {
+  if ((request.flags & CLONE_VM) == 0) return fork_like(c, request.stack);
+  if ((request.flags & CLONE_VFORK) != 0) return vfork_like(c, request.stack);
   note_fork();
-  expect_outsider(flags);
   // A process that shares memory and runs beside us, with storage of its own or not: nothing is known of its use of
   // either, so it gets what the kernel gives.
-  return weft_raw_clone(c.at, stack, c.nr, c.args);
+  return native_call(*c.at);
 }
 
 long sys_fork(call& c) noexcept { return fork_like(c, 0); }

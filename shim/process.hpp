@@ -7,9 +7,13 @@
 
 namespace weft::shim {
 
+struct clone_request;
+
 /// A clone that makes a process: like fork if it copies memory, like vfork or posix_spawn's if it shares it.
-/// @param stack  what the child's stack pointer starts at; 0: the parent's
-long clone_process(call& c, std::uint64_t flags, std::uint64_t stack) noexcept;
+long clone_process(call& c, const clone_request& request) noexcept;
+/// A call that copies memory and gives the child @p stack, or none if that is 0. The child returns from here, on the stack of the caller,
+/// which it has a copy of: it goes on on its own when it has seen to what it has inherited.
+long fork_here(const call& c, std::uint64_t stack) noexcept;
 
 long sys_fork(call&) noexcept;
 long sys_vfork(call&) noexcept;

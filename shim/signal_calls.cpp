@@ -59,6 +59,28 @@ long send_by_tid(call& c, int tid, int sig) noexcept {
   return send_to_thread(*to, sig, sent_by_us(sig, SI_TKILL));
 }
 
+// What rt_sigprocmask makes of a mask.
+long read_mask_call(const call& c, signal_set& mask) noexcept {
+  if (c.args[3] != sizeof(signal_set)) return -EINVAL;
+  const auto* from = c.arg<const void*>(1);
+  if (from == nullptr) return 0;
+  signal_set set;
+  if (!copy_in(set, from)) return -EFAULT;
+  switch (static_cast<int>(c.args[0])) {
+    case SIG_BLOCK:
+      mask |= set;
+      return 0;
+    case SIG_UNBLOCK:
+      mask &= ~set;
+      return 0;
+    case SIG_SETMASK:
+      mask = set;
+      return 0;
+    default:
+      return -EINVAL;
+  }
+}
+
 }  // namespace
 
 void adopt_signals(thread& main) noexcept {
@@ -132,27 +154,22 @@ void restore_native_signals(thread& survivor) noexcept {
 }
 
 long sys_rt_sigprocmask(call& c) noexcept {
-  if (c.args[3] != sizeof(signal_set)) return -EINVAL;
   thread& t = self();
   const signal_set old = t.signals.mask.load(std::memory_order_relaxed);
-  if (const auto* from = c.arg<const void*>(1); from != nullptr) {
-    signal_set set;
-    if (!copy_in(set, from)) return -EFAULT;
-    switch (static_cast<int>(c.args[0])) {
-      case SIG_BLOCK:
-        set |= old;
-        break;
-      case SIG_UNBLOCK:
-        set = old & ~set;
-        break;
-      case SIG_SETMASK:
-        break;
-      default:
-        return -EINVAL;
-    }
-    change_mask(t, set);
-  }
-  if (auto* to = c.arg<void*>(2); to != nullptr && !copy_out(to, old)) return -EFAULT;
+  signal_set to = old;
+  if (const long error = read_mask_call(c, to)) return error;
+  change_mask(t, to);
+  if (auto* out = c.arg<void*>(2); out != nullptr && !copy_out(out, old)) return -EFAULT;
+  return 0;
+}
+
+long light_sigprocmask(call& c) noexcept {
+  core::hub& h = *weft_this_hub;
+  const signal_set old = light_mask(h);
+  signal_set to = old;
+  if (const long error = read_mask_call(c, to)) return error;
+  if (to != old) change_light_mask(h, to);
+  if (auto* out = c.arg<void*>(2); out != nullptr && !copy_out(out, old)) return -EFAULT;
   return 0;
 }
 

@@ -34,6 +34,7 @@ constinit unsigned uncounted = 0;
 constinit std::atomic<signal_set> blocked_by_all{0};
 constinit std::atomic<signal_set> kernel_mask{0};  // carrier 0's; changes on its OS thread alone
 constinit std::atomic<bool> exposed[core::max_hubs];
+constinit std::atomic<signal_set> light_fibers_block[core::max_hubs];  // each changes on its hub's OS thread alone
 
 struct mask_request {
   core::waker waiting;
@@ -91,7 +92,7 @@ void apply_here() noexcept {
   signal_set wanted;
   do {
     wanted = blocked_by_all.load(std::memory_order_seq_cst);
-    block_in_kernel(wanted & ~never_blocked);
+    block_in_kernel((wanted & ~never_blocked) | light_fibers_block[0].load(std::memory_order_relaxed));
     kernel_mask.store(wanted, std::memory_order_seq_cst);
   } while (wanted != blocked_by_all.load(std::memory_order_seq_cst));
 }
@@ -179,7 +180,19 @@ void uncount_mask(thread& t) noexcept {
 }
 
 signal_set carrier_mask(const core::hub& h) noexcept {
-  return h.index == 0 ? kernel_mask.load(std::memory_order_relaxed) & ~never_blocked : ~never_blocked;
+  const signal_set own = h.index == 0 ? kernel_mask.load(std::memory_order_relaxed) & ~never_blocked : ~never_blocked;
+  return own | light_fibers_block[h.index].load(std::memory_order_relaxed);
+}
+
+signal_set light_mask(const core::hub& h) noexcept {
+  return blocked_by_all.load(std::memory_order_seq_cst) | light_fibers_block[h.index].load(std::memory_order_relaxed);
+}
+
+void change_light_mask(core::hub& h, signal_set to) noexcept {
+  constexpr signal_set not_theirs = unblockable | synchronous | signal_bit(kick_signal);
+  light_fibers_block[h.index].store(to & ~blocked_by_all.load(std::memory_order_seq_cst) & ~not_theirs,
+                                    std::memory_order_relaxed);
+  block_in_kernel(carrier_mask(h));
 }
 
 void settle_kernel_mask() noexcept { settle(nullptr, false, true); }
@@ -237,6 +250,7 @@ void reset_masks() noexcept {
   kernel_mask.store(0, std::memory_order_relaxed);
   requests.store(nullptr, std::memory_order_relaxed);
   for (auto& e : exposed) e.store(false, std::memory_order_relaxed);
+  for (auto& blocked : light_fibers_block) blocked.store(0, std::memory_order_relaxed);
 }
 
 void assume_kernel_mask(signal_set mask) noexcept { kernel_mask.store(mask, std::memory_order_relaxed); }

@@ -22,8 +22,15 @@ void change_mask(thread& t, signal_set to) noexcept;
 void count_mask(thread& t) noexcept;
 void uncount_mask(thread& t) noexcept;
 
-/// The mask that an OS thread is to have while it runs @p h: on carrier 0 what all threads block, elsewhere everything.
+/// The mask that an OS thread is to have while it runs @p h: on carrier 0 what all threads block, elsewhere everything; and what the
+/// hub's light fibers block.
 signal_set carrier_mask(const core::hub& h) noexcept;
+
+/// The mask that the light fibers of a hub see and leave to their children. They have it in common, as they have the OS thread: what all threads
+/// block, and what they blocked themselves.
+signal_set light_mask(const core::hub& h) noexcept;
+/// Makes it @p to; what all threads block stays blocked. On the hub's OS thread.
+void change_light_mask(core::hub& h, signal_set to) noexcept;
 /// Carrier 0's kernel mask is made to block all that the threads do, where the kernel would act otherwise.
 void settle_kernel_mask() noexcept;
 

@@ -68,6 +68,7 @@ inline constexpr int kick_signal = 33;
 // The handlers of the table that belong here.
 long sys_rt_sigaction(call&) noexcept;
 long sys_rt_sigprocmask(call&) noexcept;
+long light_sigprocmask(call&) noexcept;  ///< of a light fiber
 long sys_rt_sigpending(call&) noexcept;
 long sys_rt_sigtimedwait(call&) noexcept;
 long sys_rt_sigsuspend(call&) noexcept;

@@ -24,7 +24,6 @@ struct thread : core::fiber {
   frame start{};                   // the registers it begins with
   std::uint64_t start_sp = 0;      // above all of its stack
   std::uint64_t stack_bottom = 0;  // of its stack, if whoever made it said so
-  frame vfork_frame{};             // where a vfork's parent comes back (its stack belongs to the child meanwhile)
   std::uint64_t affinity[16]{};    // sched_setaffinity's last word; 0: the process's
   signal_state signals;
 };
@@ -48,7 +47,8 @@ unsigned live_threads() noexcept;
 /// Forgets all threads, hubs and carriers: a fork's child. It is a native process from then on.
 void become_solo() noexcept;
 
-/// The same in the child of a light fiber, which goes on as one, on a fresh hub (core/fork.hpp): its process stays without the patch.
-void become_light() noexcept;
+/// The same in the child of a light fiber, which goes on as one, on a fresh hub (core/fork.hpp), and with @p mask: its process stays
+/// without the patch.
+void become_light(signal_set mask) noexcept;
 
 }  // namespace weft::shim

@@ -23,8 +23,10 @@
 #include "shim/hub_threads.hpp"
 #include "shim/identity.hpp"
 #include "shim/native.hpp"
+#include "shim/outsiders.hpp"
 #include "shim/process.hpp"
 #include "shim/process_report.hpp"
+#include "shim/signal_masks.hpp"
 #include "shim/signals.hpp"
 #include "shim/start.hpp"
 #include "shim/tids.hpp"
@@ -154,33 +156,33 @@ long make_thread(call& c, const clone_request& request, const core::thread_reque
 }
 
 long clone_any(call& c) noexcept {
-  clone_request request;
-  if (!read_clone_request(*c.at, request)) return clone_process(c, 0, 0);
+  const clone_request request = read_clone_request(*c.at);
   if (is_thread_clone(request.flags) && request.stack != 0) {
     const core::thread_request* const asked = std::exchange(self().asks, nullptr);
     return asked != nullptr && asked->native ? native_call(*c.at) : make_thread(c, request, asked);
   }
-  return clone_process(c, request.flags, request.stack);
+  return clone_process(c, request);
 }
 
 }  // namespace
 
-bool read_clone_request(const frame& f, clone_request& request) noexcept {
+clone_request read_clone_request(const frame& f) noexcept {
   if (f.rax == SYS_clone) {
-    request = {f.rdi & ~std::uint64_t{CSIGNAL}, f.rsi, 0, f.r8, reinterpret_cast<int*>(f.rdx),
-               reinterpret_cast<int*>(f.r10)};
-    return true;
+    return {f.rdi & ~std::uint64_t{CSIGNAL}, f.rsi, 0, f.r8, reinterpret_cast<int*>(f.rdx),
+            reinterpret_cast<int*>(f.r10)};
   }
-  if (f.rax != SYS_clone3 || f.rsi < CLONE_ARGS_SIZE_VER0) return false;
+  if (f.rax == SYS_vfork) return {.flags = CLONE_VM | CLONE_VFORK};
   clone_args args;
-  if (!weft_user_copy(&args, reinterpret_cast<const void*>(f.rdi), CLONE_ARGS_SIZE_VER0)) return false;
-  request = {args.flags,
-             args.stack == 0 ? 0 : args.stack + args.stack_size,
-             args.stack,
-             args.tls,
-             reinterpret_cast<int*>(args.parent_tid),
-             reinterpret_cast<int*>(args.child_tid)};
-  return true;
+  if (f.rax != SYS_clone3 || f.rsi < CLONE_ARGS_SIZE_VER0 ||
+      !weft_user_copy(&args, reinterpret_cast<const void*>(f.rdi), CLONE_ARGS_SIZE_VER0)) {
+    return {};
+  }
+  return {args.flags,
+          args.stack == 0 ? 0 : args.stack + args.stack_size,
+          args.stack,
+          args.tls,
+          reinterpret_cast<int*>(args.parent_tid),
+          reinterpret_cast<int*>(args.child_tid)};
 }
 
 bool is_thread_clone(std::uint64_t flags) noexcept {
@@ -233,7 +235,7 @@ void forget_parent() noexcept {
   forget_futexes();
   forget_tids();
   forget_counts();
-  may_have_outsiders.store(false, std::memory_order_relaxed);
+  forget_outsiders();
   for (block_list& list : unused) list.first = nullptr;
   threaded.store(false, std::memory_order_release);
   dispatch_solo();
@@ -247,9 +249,10 @@ void become_solo() noexcept {
   allow_start_again();
 }
 
-void become_light() noexcept {
+void become_light(signal_set mask) noexcept {
   forget_parent();
   forget_signals_of_parent();
+  block_in_kernel(mask);
   refuse_start();
 }
 

@@ -8,17 +8,17 @@
 
 namespace weft::shim {
 
-/// What clone(2) and clone3(2) say in their two ways.
+/// What clone(2) and clone3(2) say in their two ways, and fork(2) and vfork(2) mean.
 struct clone_request {
-  std::uint64_t flags;         // without the exit signal
-  std::uint64_t stack;         // what the child's stack pointer starts at; 0: the parent's
-  std::uint64_t stack_bottom;  // where that stack ends; 0: not said, clone(2) does not know
-  std::uint64_t tls;
-  int* parent_tid;
-  int* child_tid;
+  std::uint64_t flags = 0;         // without the exit signal
+  std::uint64_t stack = 0;         // what the child's stack pointer starts at; 0: the parent's
+  std::uint64_t stack_bottom = 0;  // where that stack ends; 0: not said, clone(2) does not know
+  std::uint64_t tls = 0;
+  int* parent_tid = nullptr;
+  int* child_tid = nullptr;
 };
-/// @return false if the arguments cannot be read or are of a size that we do not know.
-bool read_clone_request(const frame& f, clone_request& request) noexcept;
+/// @return an empty one for what the kernel refuses: clone3's arguments cannot be read, or are fewer than its first version's
+clone_request read_clone_request(const frame& f) noexcept;
 
 /// Whether @p flags ask for a thread of this process, as pthread_create's do; with storage of its own, or (no CLONE_SETTLS) the caller's.
 bool is_thread_clone(std::uint64_t flags) noexcept;

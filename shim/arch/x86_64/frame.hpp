@@ -72,9 +72,9 @@ long weft_dispatch(weft::shim::frame*);
 /// Not for a child that runs on the parent's stack in the same memory: that is weft_raw_vfork.
 long weft_raw_clone(const weft::shim::frame* f, std::uint64_t child_sp, long nr, const unsigned long args[6]);
 
-/// Makes the raw call f->rax with f's own arguments (vfork, or clone and clone3 with CLONE_VM | CLONE_VFORK and no stack). The child goes on behind the site on the same stack and
-/// overwrites it up to f->sp, so *f must lie elsewhere and nothing of the caller's frames survives. Once the child
-/// has gone (or the call failed) the parent calls after(f, result) on the stack below f's red zone, then goes on behind the site.
-[[noreturn]] void weft_raw_vfork(weft::shim::frame* f, void (*after)(weft::shim::frame*, long result));
+/// Makes the raw call f->rax with f's own arguments (vfork, or clone and clone3 with CLONE_VM and no stack). The child goes on behind the
+/// site on the same stack and overwrites it up to f->sp: nothing of the caller's frames survives, *f included. Once the child has gone (or the
+/// call failed) the parent calls @p after, if there is one, on the stack below f's red zone, then goes on behind the site.
+[[noreturn]] void weft_raw_vfork(const weft::shim::frame* f, void (*after)() noexcept);
 
 }  // extern "C"

@@ -94,7 +94,7 @@ weft_raw_clone:
     .cfi_endproc
     .size weft_raw_clone, . - weft_raw_clone
 
-    // The parent's vector registers are its own while the child runs: they carry f and after across.
+    // The child overwrites the stack, but both have vector registers of their own: they carry the site and after across.
     .p2align 4
     .globl weft_raw_vfork
     .hidden weft_raw_vfork
@@ -102,7 +102,6 @@ weft_raw_clone:
 weft_raw_vfork:
     .cfi_startproc
     .cfi_undefined %rip
-    movq %rdi, %xmm13
     movq %rsi, %xmm12
     movq WEFT_FRAME_ENTRY(%rdi), %xmm15
     movq WEFT_FRAME_SP(%rdi), %rsp
@@ -110,20 +109,27 @@ weft_raw_vfork:
     load_preserved
     load_arguments
     syscall
+    movq %xmm12, %r11
     testq %rax, %rax
     jz 1f
+    testq %r11, %r11
+    jz 1f
     leaq -128(%rsp), %rsp
+    .irp register, rbx, rax, rdi, rsi, rdx, r10, r8, r9
+    pushq %\register
+    .endr
+    subq $16, %rsp
+    movdqu %xmm15, (%rsp)
+    movq %rsp, %rbx
     andq $-16, %rsp
-    movq %rax, %rbx
-    movq %xmm13, %r12
-    movq %xmm12, %r13
-    movq %r12, %rdi
-    movq %rax, %rsi
-    call *%r13
-    movq %r12, %rdi
-    movq WEFT_FRAME_SP(%r12), %rsi
-    movq %rbx, %rdx
-    jmp weft_resume
+    call *%r11
+    movq %rbx, %rsp
+    movdqu (%rsp), %xmm15
+    addq $16, %rsp
+    .irp register, r9, r8, r10, rdx, rsi, rdi, rax, rbx
+    popq %\register
+    .endr
+    leaq 128(%rsp), %rsp
 1:  movq %xmm15, %rcx
     jmp *WEFT_ENTRY_REPLAY(%rcx)
     .cfi_endproc
