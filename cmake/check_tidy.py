@@ -40,11 +40,12 @@ def main(tidy, build, folders, commands):
     version = subprocess.run([tidy, "--version"], capture_output=True, check=True).stdout
     shared = digest(version, (ROOT / ".clang-tidy").read_bytes(), *headers)
 
+    every = check_units.of_build(build, ["."], (".cpp",))
+    stamp_of = {path: stamps / digest(shared, entry["command"], path.read_bytes()) for path, entry in every.items()}
     units = check_units.of_build(build, folders, (".cpp",))
-    stamp_of = {path: stamps / digest(shared, entry["command"], path.read_bytes()) for path, entry in units.items()}
     plain = [entry | {"command": check_units.without_precompiled(entry["command"])} for entry in units.values()]
     (pathlib.Path(commands) / "compile_commands.json").write_text(json.dumps(plain))
-    todo = [path for path, stamp in stamp_of.items() if not stamp.exists()]
+    todo = [path for path in units if not stamp_of[path].exists()]
 
     def command(path):
         return [tidy, "--quiet", "-p", commands, "--extra-arg=-Wno-unknown-warning-option", path]

@@ -13,6 +13,7 @@ endfunction()
 
 weft_check(layers ${Python3_EXECUTABLE} cmake/check_layers.py)
 weft_check(layers_self_test ${Python3_EXECUTABLE} tests/checks/check_layers_test.py)
+weft_check(tidy_self_test ${Python3_EXECUTABLE} tests/checks/check_tidy_test.py)
 weft_check(docs ${Python3_EXECUTABLE} cmake/check_docs.py)
 if(CLANG_FORMAT)
   weft_check(format bash cmake/check_format.sh ${CLANG_FORMAT})

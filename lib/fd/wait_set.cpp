@@ -66,7 +66,7 @@ void wait_set::keep(fd::watch* w) noexcept {
   if (w == nullptr) return;
   if (kept_count_ == kept_room_) {
     const unsigned wanted = kept_room_ == 0 ? 16 : 2 * kept_room_;
-    auto** const grown = static_cast<fd::watch**>(base::reallocate(kept_, wanted * sizeof *kept_));
+    auto** const grown = static_cast<fd::watch**>(base::reallocate(kept_, wanted * sizeof(fd::watch*)));
     if (grown == nullptr) return unpin(*w);
     kept_ = grown;
     kept_room_ = wanted;

@@ -252,7 +252,7 @@ TEST(stream_errors, misuse) {
   EXPECT_THROW(stream<int>(nullptr), std::invalid_argument);
   stream<int> one = numbers(1);
   const stream<int> taken = std::move(one);
-  EXPECT_THROW((void)one.open(), std::logic_error);
+  EXPECT_THROW((void)one.open(), std::logic_error);  // NOLINT(bugprone-use-after-move): that is the misuse
   EXPECT_THROW((void)one.map([](int i) { return i; }).collect(), std::logic_error);
   EXPECT_EQ(taken.count(), 1U);
 }
