@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // docs/tutorial.md: a server and its clients.
 #include <cstdio>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -45,6 +46,36 @@ void server_and_clients() {
 }
 // [end server]
 
+// [graceful]
+// The same for clients that stay. While it waits for the next line, and only there, a stop of the server ends it.
+void serve_until_stop(const std::stop_token& stop, weft::stream_socket client) {
+  std::string buffer;
+  for (;;) {
+    std::size_t length = 0;
+    {
+      const weft::cancel_on_stop idle(stop);  // thrown as `cancelled`: by read_until, or by the next one
+      length = client.read_until(buffer, "\n", 4096);
+    }
+    client.write_all(std::string(buffer.rend() - static_cast<std::ptrdiff_t>(length) + 1, buffer.rend()) + "\n", 10s);
+    buffer.erase(0, length);
+  }
+}
+
+void a_graceful_stop() {
+  weft::stream_server server(weft::address::parse("127.0.0.1:0"), serve_until_stop);
+  server.start();
+  weft::stream_socket idle = weft::stream_socket::connect(server.local_address(), 10s);
+  idle.write_all("!emoclew\n", 10s);
+  std::string buffer;
+  std::fputs(buffer.substr(0, idle.read_until(buffer, "\n", 4096, 10s)).c_str(), stdout);
+  // The client stays, and says nothing more.
+  std::puts(server.stop(1min) ? "all have ended by themselves" : "some were cancelled after a minute");
+}
+// [end graceful]
+
 }  // namespace
 
-int main() { server_and_clients(); }
+int main() {
+  server_and_clients();
+  a_graceful_stop();
+}

@@ -6,6 +6,7 @@
 #include "weft/as_completed.hpp"
 #include "weft/barrier.hpp"
 #include "weft/basic_reader.hpp"
+#include "weft/basic_server.hpp"
 #include "weft/basic_writer.hpp"
 #include "weft/broadcast.hpp"
 #include "weft/buffer.hpp"

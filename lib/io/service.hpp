@@ -9,9 +9,9 @@
 #include <system_error>
 
 #include "io/crew.hpp"
+#include "weft/basic_server.hpp"
 #include "weft/cancelled.hpp"
 #include "weft/fiber.hpp"
-#include "weft/stream_server.hpp"
 
 namespace weft::io {
 
