@@ -93,9 +93,10 @@ struct completed_process : process_output {
 /// Timeout   When @p by passes, `wait` and `communicate` return nothing, and may be called again: no output is lost.
 /// Cancel    Both are cancellation points; the child runs on. What was read until then is there for the next call.
 /// Threads   Any number of fibers, of any hub, may wait at once, and send signals. `communicate` and the pipes are for one.
-/// Lifetime  Only a `process` that was moved from may be left without a child, and can but be destroyed or assigned to.
-///           Destruction closes the pipes; a child that runs still runs on, and is reaped when it has ended and the next
-///           `process` is made. In a fork's child it is nobody's: `wait` gives an unknown status.
+/// Lifetime  Destruction closes the pipes; a child that runs still runs on, and is reaped when it has ended and the next
+///           `process` is made. Who is in `wait` meanwhile is still told its status, who is in `communicate` EBADF. In a
+///           fork's child it is nobody's: `wait` gives an unknown status. Assigning exchanges the two. One that was moved
+///           away has no child: its calls throw std::logic_error.
 /// Cost      One posix_spawn, which does not copy the parent's page tables as fork(2) does, a pidfd, and a descriptor for each pipe.
 class process {
  public:
@@ -107,11 +108,11 @@ class process {
   process& operator=(process&& other) noexcept;
   ~process();
 
-  pid_t pid() const noexcept;
+  pid_t pid() const;
   /// Our ends of the streams that are pipes; closed ones otherwise.
-  pipe_writer& in() noexcept;
-  pipe_reader& out() noexcept;
-  pipe_reader& err() noexcept;
+  pipe_writer& in();
+  pipe_reader& out();
+  pipe_reader& err();
 
   /// Waits until it has ended. Then, and ever after, its status is here and its number may be used anew by the kernel.
   /// @throws cancelled
@@ -131,7 +132,7 @@ class process {
   /// waits. What it does not read of the input is dropped without an error.
   ///
   /// @param input  must live until a call has returned something; a further call goes on with what is left of the first one's
-  /// @return nothing if @p by passed first
+  /// @return nothing if @p by passed first; if it is called again behind that: nothing more was written
   /// @throws cancelled; std::system_error  reading fails
   std::optional<process_output> communicate(std::string_view input = {}, deadline by = deadline::never());
 
@@ -142,6 +143,7 @@ class process {
   bool kill();       ///< SIGKILL
   /// Sends @p signum to its group, whose other members may live on after it; for `new_group` and `new_session`.
   /// @return false if there is nobody in it
+  /// @throws std::logic_error  it has no group of its own: the signal would reach this process
   bool send_signal_to_group(int signum);
 
  private:
@@ -149,6 +151,7 @@ class process {
                                        const process_options& options, deadline by);
   class state;
   void kill_and_wait(process_output& rest);
+  const std::shared_ptr<state>& own() const;
   std::shared_ptr<state> state_;
 };
 

@@ -289,34 +289,43 @@ process::~process() {
   if (state_ != nullptr && !state_->over()) state_->abandon();
 }
 
-pid_t process::pid() const noexcept { return state_->pid(); }
-pipe_writer& process::in() noexcept { return state_->in; }
-pipe_reader& process::out() noexcept { return state_->out; }
-pipe_reader& process::err() noexcept { return state_->err; }
+const std::shared_ptr<process::state>& process::own() const {
+  if (state_ == nullptr) throw std::logic_error("weft::process: moved away");
+  return state_;
+}
+
+pid_t process::pid() const { return own()->pid(); }
+pipe_writer& process::in() { return own()->in; }
+pipe_reader& process::out() { return own()->out; }
+pipe_reader& process::err() { return own()->err; }
 
 exit_status process::wait() { return *wait(deadline::never()); }
 
 std::optional<exit_status> process::wait(deadline by) {
+  const std::shared_ptr<state> kept = own();  // this may be destroyed meanwhile
   for (;;) {
-    if (const auto status = state_->status()) return status;
-    if (!state_->wait_for_end(by)) return state_->status();
+    if (const auto status = kept->status()) return status;
+    if (!kept->wait_for_end(by)) return kept->status();
   }
 }
 
-std::optional<exit_status> process::poll() { return state_->status(); }
-bool process::ready() const { return state_->over(); }
-void process::add_waiter(detail::subscription& s) { state_->subscribe(s); }
-void process::remove_waiter(detail::subscription& s) noexcept { state_->unsubscribe(s); }
-
-std::optional<process_output> process::communicate(std::string_view input, deadline by) {
-  if (!state_->communicate(input, by)) return std::nullopt;
-  return state_->take_output();
+std::optional<exit_status> process::poll() { return own()->status(); }
+bool process::ready() const { return own()->over(); }
+void process::add_waiter(detail::subscription& s) { own()->subscribe(s); }
+void process::remove_waiter(detail::subscription& s) noexcept {
+  if (state_ != nullptr) state_->unsubscribe(s);
 }
 
-bool process::send_signal(int signum) { return state_->send(signum); }
+std::optional<process_output> process::communicate(std::string_view input, deadline by) {
+  const std::shared_ptr<state> kept = own();
+  if (!kept->communicate(input, by)) return std::nullopt;
+  return kept->take_output();
+}
+
+bool process::send_signal(int signum) { return own()->send(signum); }
 bool process::terminate() { return send_signal(SIGTERM); }
 bool process::kill() { return send_signal(SIGKILL); }
-bool process::send_signal_to_group(int signum) { return state_->send_to_group(signum); }
+bool process::send_signal_to_group(int signum) { return own()->send_to_group(signum); }
 
 void process::kill_and_wait(process_output& rest) {
   if (state_->has_group()) state_->send_to_group(SIGKILL);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 #include <system_error>
 
 #include "loop/loop.hpp"
@@ -103,7 +104,8 @@ int child_actions::keep_clear(int fd) {
       (fd >= 0 && fd <= 2) || std::any_of(options_.descriptors.begin(), options_.descriptors.end(), is_target);
   if (!in_the_way) return fd;
   int lowest = 3;
-  for (const auto& d : options_.descriptors) lowest = std::max(lowest, d.first + 1);
+  for (const auto& d : options_.descriptors)
+    lowest = std::max(lowest, std::min(d.first, std::numeric_limits<int>::max() - 1) + 1);
   const int copy = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
   if (copy < 0) check(errno, "weft: a descriptor for a child");
   ours_.push_back(copy);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What the headers of servers, resolvers and streams say of their misuse, as far as it is not in the tests of each class.
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -12,6 +14,7 @@
 #include "tests/io/support.hpp"
 #include "weft/datagram_server.hpp"
 #include "weft/event.hpp"
+#include "weft/process.hpp"
 #include "weft/resolver.hpp"
 #include "weft/stream_server.hpp"
 
@@ -139,6 +142,59 @@ TEST(misuse, a_resolver_destroyed_while_fibers_wait_in_it) {
   }
   EXPECT_EQ(addresses.get(1min), std::vector{one});
   EXPECT_EQ(name.get(1min), "one");
+}
+
+TEST(misuse, a_process_that_was_moved_away) {
+  process p({"true"});
+  process taken(std::move(p));
+  const auto expect_refused = [&](auto call) { EXPECT_THROW(static_cast<void>(call(p)), std::logic_error); };
+  expect_refused([](process& one) { return one.pid(); });
+  expect_refused([](process& one) { return one.in().is_open(); });
+  expect_refused([](process& one) { return one.out().is_open(); });
+  expect_refused([](process& one) { return one.err().is_open(); });
+  expect_refused([](process& one) { return one.wait().success(); });
+  expect_refused([](process& one) { return one.wait(1min); });
+  expect_refused([](process& one) { return one.poll(); });
+  expect_refused([](process& one) { return one.ready(); });
+  expect_refused([](process& one) { return one.communicate(); });
+  expect_refused([](process& one) { return one.kill(); });
+  expect_refused([](process& one) { return one.send_signal_to_group(9); });
+  p = std::move(taken);
+  EXPECT_TRUE(p.wait().success());
+  EXPECT_THROW(taken.wait(), std::logic_error);
+}
+
+TEST(misuse, a_process_destroyed_while_fibers_wait_for_it) {
+  auto p = std::make_unique<process>(std::vector<std::string>{"sleep", "1000"}, process_options{.out = stdio::pipe()});
+  const pid_t pid = p->pid();
+  auto waiting = spawn([&] { return p->wait(); });
+  auto talking = spawn([&] { return failure([&] { p->communicate(); }); });
+  settle();
+  p.reset();  // the pipe is closed, the child runs on
+  settle();
+  EXPECT_FALSE(waiting.ready());
+  ASSERT_EQ(::kill(pid, SIGKILL), 0);
+  EXPECT_EQ(waiting.get(1min).signal(), SIGKILL);
+  EXPECT_EQ(talking.get(1min), std::errc::bad_file_descriptor);
+}
+
+TEST(misuse, numbers_that_no_child_can_have) {
+  const auto error_of = [](const process_options& options) {
+    return failure([&] { process({"true"}, options).wait(); });
+  };
+  const int most = std::numeric_limits<int>::max();
+  EXPECT_EQ(error_of({.descriptors = {{most, 1}}}), std::errc::invalid_argument);
+  EXPECT_EQ(error_of({.descriptors = {{-1, 1}}}), std::errc::invalid_argument);
+  EXPECT_EQ(error_of({.descriptors = {{5, -1}}}), std::errc::bad_file_descriptor);
+  EXPECT_EQ(error_of({.in = stdio::from(-1)}), std::errc::bad_file_descriptor);
+  EXPECT_EQ(error_of({.group = -5}), std::errc::invalid_argument);
+  process p({"sleep", "1000"}, {.new_group = true});
+  EXPECT_EQ(failure([&] { p.send_signal(-1); }), std::errc::invalid_argument);
+  EXPECT_EQ(failure([&] { p.send_signal_to_group(1000); }), std::errc::invalid_argument);
+  EXPECT_TRUE(p.kill());
+  p.wait();
+  EXPECT_TRUE(p.communicate().has_value());
+  EXPECT_EQ(p.communicate("again")->out, "");
 }
 
 }  // namespace
