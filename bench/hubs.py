@@ -26,6 +26,7 @@ def main():
                    ["wake of a hub that sleeps, ns", f"{middle('wake', 'sleeping'):.0f}"],
                    ["the same with eventfd and epoll, ns", f"{middle('wake', 'bare'):.0f}"],
                    ["wake of a hub that polls, ns", f"{middle('wake', 'polling'):.0f}"],
+                   ["a line of the cache from one processor to the other, ns", f"{middle('wake', 'line'):.0f}"],
                    ["echo, one hub, round trips a second", f"{middle('one', 'echo'):.0f}"],
                    ["echo, two hubs", f"{middle('two', 'echo'):.0f}"]])
     print()

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Two hubs in one process:
 //
-//     hubs_bench wake SECONDS       prints nanoseconds, "sleeping", "bare" and "polling" with a figure each
+//     hubs_bench wake SECONDS       prints nanoseconds, "sleeping", "bare", "polling" and "line" with a figure each
 //     hubs_bench echo HUBS SECONDS  prints "echo" and round trips a second
 //
 // sleeping  from the wake of a fiber of another hub that sleeps until it runs; bare: from a write to an eventfd until a thread
 //           that waits for it in epoll_wait goes on
 // polling   half a round trip between two fibers of two hubs that keep each other awake
+// line      half a round trip of one word between two threads that look at nothing else: a line of the cache from one processor
+//           to the other, which is what a wake of a hub that polls consists of
 // echo      fibers in pairs, each pair with a socketpair of its own: one sends 64 bytes, the other sends them back
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -136,6 +138,28 @@ double polling(double seconds) {
   });
 }
 
+double line(double seconds) {
+  alignas(64) std::atomic<int> turn{0};  // 1: the other one's; below zero: the end
+  std::thread other([&] {
+    for (int seen; (seen = turn.load(std::memory_order_acquire)) >= 0;) {
+      if (seen == 1) turn.store(0, std::memory_order_release);
+    }
+  });
+  std::int64_t trips = 0;
+  const auto start = steady::now();
+  while (steady::now() - start < std::chrono::duration<double>(seconds)) {
+    for (int i = 0; i < 100; ++i, ++trips) {
+      turn.store(1, std::memory_order_release);
+      while (turn.load(std::memory_order_acquire) != 0) {
+      }
+    }
+  }
+  const auto passed = std::chrono::nanoseconds(steady::now() - start).count();
+  turn = -1;
+  other.join();
+  return static_cast<double>(passed) / static_cast<double>(trips) / 2;
+}
+
 double echo(unsigned hubs, double seconds) {
   return weft::run({.hubs = hubs}, [hubs, seconds] {
     constexpr int pairs = 64;
@@ -176,7 +200,8 @@ int main(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "";
   if (what == "wake" && argc == 3) {
     const double seconds = std::strtod(argv[2], nullptr);
-    std::printf("sleeping %.0f\nbare %.0f\npolling %.0f\n", sleeping(seconds), bare(seconds), polling(seconds));
+    std::printf("sleeping %.0f\nbare %.0f\npolling %.0f\nline %.0f\n", sleeping(seconds), bare(seconds),
+                polling(seconds), line(seconds));
   } else if (what == "echo" && argc == 4) {
     std::printf("echo %.0f\n", echo(static_cast<unsigned>(std::atoi(argv[2])), std::strtod(argv[3], nullptr)));
   } else {

@@ -105,6 +105,8 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   context::stack stack;
   [[no_unique_address]] context::sanitizer_state sanitizer;
   // -- cold
+  fiber* task = nullptr;  // a thread fiber that runs what was spawned: the block of the spawn
+  // What other threads write stands in one line of the cache: each line costs them, and then its hub, a journey of 50 ns.
   std::atomic<std::uint64_t> remote_wake{0};  // epoch << 8 | reason, from other threads
   std::atomic<std::uint8_t> mail{0};          // mail_bit: what `mail_message`, which is then on its way, asks for
   std::atomic<bool> ended{false};             // `state == done`, for other threads
@@ -114,7 +116,6 @@ struct fiber : base::list_link {  // linked into its hub's list of all fibers
   fiber_message mail_message;
   detail::cancel_record kill;
   detail::cancel_record* kill_record = &kill;    // its task's, if it has one
-  fiber* task = nullptr;                         // a thread fiber that runs what was spawned: the block of the spawn
   const thread_request* asks = nullptr;          // of the pthread_create that it is about to call
   void (*run)(fiber&) noexcept = nullptr;        // its body, on its own stack
   void (*end)(fiber&, hub&) noexcept = nullptr;  // called by its hub, off its stack, when it is done

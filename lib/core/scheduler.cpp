@@ -443,6 +443,9 @@ void weft::unpark(waker w, int reason) noexcept {
     return;
   }
   if (home == nullptr) return core::unpark_thread(w, reason);
+  // To be written at once: a look first would fetch a line twice.
+  __builtin_prefetch(&f.remote_wake, 1);
+  __builtin_prefetch(&home->inbox, 1);
   const std::uint64_t word = w.epoch << 8 | static_cast<unsigned>(reason);
   std::uint64_t seen = f.remote_wake.load(std::memory_order_relaxed);
   do {
