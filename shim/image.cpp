@@ -103,7 +103,7 @@ std::uint64_t image::fde_end(std::size_t index) const {
   return begin + read<std::uint32_t>(p + 12);
 }
 
-bool image::find_function(std::uint64_t pc, address_range& out, bool* covered) const {
+bool image::find_function(std::uint64_t pc, address_range& out, std::uint64_t* described_end) const {
   if (functions_ == 0 || pc < start_of(0)) return false;
   std::size_t low = 0, high = functions_;  // start_of(low) <= pc < start_of(high)
   while (high - low > 1) {
@@ -114,7 +114,7 @@ bool image::find_function(std::uint64_t pc, address_range& out, bool* covered) c
   if (s == nullptr) return false;
   std::uint64_t limit = s->range().end;
   out = {start_of(low), high < functions_ && start_of(high) < limit ? start_of(high) : limit};
-  if (covered != nullptr) *covered = pc < fde_end(low);
+  if (described_end != nullptr) *described_end = fde_end(low);
   return out.contains(pc);
 }
 

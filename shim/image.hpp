@@ -56,9 +56,9 @@ class image {
 
   bool has_functions() const { return functions_ != 0; }
   /// From the start of the function that holds @p pc to the start of the next.
-  /// @param covered  set to whether unwind information reaches to @p pc. Not so for what lies between functions, be it
-  ///                 padding or tables; but glibc's clone ends its own ahead of its syscall.
-  bool find_function(std::uint64_t pc, address_range& out, bool* covered = nullptr) const;
+  /// @param described_end  set to where the function's unwind information ends, ~0 if that is not known. What lies between there and
+  ///                       the next function is padding or tables; but glibc's clone ends its own ahead of its syscall.
+  bool find_function(std::uint64_t pc, address_range& out, std::uint64_t* described_end = nullptr) const;
 
  private:
   std::uint64_t start_of(std::size_t index) const;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "shim/scan.hpp"
 
-#include <emmintrin.h>
-
 #include <algorithm>
 #include <cstring>
 
+#include "shim/arch/x86_64/length.hpp"
+#include "shim/text_search.hpp"
 #include "shim/window.hpp"
 
 namespace weft::shim {
@@ -20,65 +20,23 @@ std::int32_t read32(const std::uint8_t* p) {
   return value;
 }
 
-/// Calls f(offset) for each pair of bytes (first, second) in [from, to).
-template <class F>
-void each_pair(const std::uint8_t* bytes, std::size_t from, std::size_t to, std::uint8_t first, std::uint8_t second,
-               F f) {
-  const __m128i a = _mm_set1_epi8(static_cast<char>(first)), b = _mm_set1_epi8(static_cast<char>(second));
-  std::size_t i = from;
-  for (; i + 17 <= to; i += 16) {
-    __m128i at = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + i));
-    __m128i next = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + i + 1));
-    int hits = _mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(at, a), _mm_cmpeq_epi8(next, b)));
-    for (; hits != 0; hits &= hits - 1) f(i + static_cast<std::size_t>(__builtin_ctz(static_cast<unsigned>(hits))));
-  }
-  for (; i + 1 < to; ++i) {
-    if (bytes[i] == first && bytes[i + 1] == second) f(i);
-  }
-}
-
-/// Calls f(i) where bytes[i] may be the last of the opcode of a direct jump or call with a 4-byte distance (e8, e9, 0f 8x) or the
-/// byte behind that of a lea of a code address (8d, with the address relative to rip), and the distance lies before @p size.
-template <class F>
-void each_distance(const std::uint8_t* bytes, std::size_t size, F f) {
-  const auto all = [](int byte) { return _mm_set1_epi8(static_cast<char>(byte)); };
-  const auto masked = [&](__m128i at, int mask, int value) {
-    return _mm_cmpeq_epi8(_mm_and_si128(at, all(mask)), all(value));
-  };
-  std::size_t i = 1;
-  if (size >= 5 && (bytes[0] & 0xfe) == 0xe8) f(std::size_t{0});
-  // A program of 200 MB is read in each of its processes that makes a thread: sixteen bytes at a time.
-  for (; i + 16 + 4 <= size; i += 16) {
-    const __m128i at = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + i));
-    const __m128i before = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + i - 1));
-    const __m128i conditional = _mm_and_si128(masked(at, 0xf0, 0x80), _mm_cmpeq_epi8(before, all(0x0f)));
-    const __m128i address = _mm_and_si128(masked(at, 0xc7, 0x05), _mm_cmpeq_epi8(before, all(0x8d)));
-    int hits = _mm_movemask_epi8(_mm_or_si128(masked(at, 0xfe, 0xe8), _mm_or_si128(conditional, address)));
-    for (; hits != 0; hits &= hits - 1) f(i + static_cast<std::size_t>(__builtin_ctz(static_cast<unsigned>(hits))));
-  }
-  for (; i + 5 <= size; ++i) {
-    const std::uint8_t b = bytes[i], before = bytes[i - 1];
-    if ((b & 0xfe) == 0xe8 || ((b & 0xf0) == 0x80 && before == 0x0f) || ((b & 0xc7) == 0x05 && before == 0x8d)) f(i);
-  }
-}
-
 /// The search in one object.
 class search {
  public:
   search(const image& object, decoder& decode, found_site* out, std::size_t capacity, void* scratch)
       : object_(object), decode_(decode), out_(out), capacity_(capacity) {
     near_ = static_cast<std::uint8_t*>(scratch);
+    about_ = near_ + bits_for(object, bucket_shift);
     around_ = reinterpret_cast<surroundings*>(near_ + near_bytes(object));
   }
 
   static std::size_t near_bytes(const image& object) {
-    address_range all = object.extent();
-    return (static_cast<std::size_t>((all.end - all.begin) >> bucket_shift) / 8 + 64) & ~std::size_t{63};
+    return bits_for(object, bucket_shift) + bits_for(object, coarse_shift);
   }
 
   std::size_t run(address_range range, bool jumps) {
     base_ = object_.extent().begin;
-    buckets_ = near_bytes(object_) * 8;
+    buckets_ = bits_for(object_, bucket_shift) * 8;
     for (unsigned i = 0; i < object_.segment_count(); ++i) {
       const segment& s = object_.segment_at(i);
       if (s.executable) collect(s, range);
@@ -98,6 +56,17 @@ class search {
 
  private:
   static constexpr unsigned bucket_shift = 6;
+  static constexpr unsigned coarse_shift = 16;
+
+  /// Whole cache lines with a bit for each 2^shift bytes of the object.
+  static std::size_t bits_for(const image& object, unsigned shift) {
+    address_range all = object.extent();
+    return (static_cast<std::size_t>((all.end - all.begin) >> shift) / 8 + 64) & ~std::size_t{63};
+  }
+  static void set_bit(std::uint8_t* bits, std::uint64_t n) {
+    bits[n / 8] = static_cast<std::uint8_t>(bits[n / 8] | 1U << (n % 8));
+  }
+  static bool has_bit(const std::uint8_t* bits, std::uint64_t n) { return (bits[n / 8] >> (n % 8) & 1) != 0; }
 
   /// Most sites need no more than their two neighbours, so the rest is looked at only on demand.
   void choose(found_site& site, surroundings& around, bool jumps) {
@@ -156,12 +125,17 @@ class search {
       return;
     }
     address_range f;
-    bool covered = false;
-    if (!object_.find_function(address, f, &covered)) {
+    std::uint64_t described_end = 0;
+    if (!object_.find_function(address, f, &described_end)) {
       // Ahead of the first function lie tables, where the linker did not give them a segment of their own.
       if (object_.has_functions()) return;
       if (found_site* site = add(address)) site->reason = left_reason::no_function;
       return;
+    }
+    const bool covered = address < described_end;
+    if (!is_reached(s, f, address)) {
+      // Tables between functions do not decode; within a function that would be an instruction too new for the decoder.
+      if (!quick_lost_ || !covered) return;
     }
     if (walked_.begin != f.begin) {
       walked_ = f;
@@ -171,7 +145,6 @@ class search {
     }
     // Decode on from where the last candidate of this function was.
     while (at_ < address && !lost_) step(s, f);
-    // Tables between functions do not decode; within a function that would be an instruction too new for the decoder.
     if (lost_ && !covered) return;
     if (lost_) {
       if (found_site* site = add(address)) site->reason = left_reason::undecodable;
@@ -188,6 +161,28 @@ class search {
     site->nr = number_before();
     if (site->nr == 15) site->reason = left_reason::sigreturn;
     mark_near(address);
+  }
+
+  /// A first look: most candidates are bytes inside of an instruction, and a large program has functions of a megabyte. Who passes is
+  /// decoded for certain.
+  bool is_reached(const segment& s, const address_range& f, std::uint64_t address) {
+    if (quick_.begin != f.begin) {
+      quick_ = f;
+      quick_at_ = f.begin;
+      quick_lost_ = false;
+    }
+    while (quick_at_ < address && !quick_lost_) {
+      const std::uint8_t* const p = s.bytes + (quick_at_ - s.address);
+      const auto left = static_cast<std::size_t>(f.end - quick_at_);
+      if (const unsigned length = quick_length(p, left)) {
+        quick_at_ += length;
+        continue;
+      }
+      instruction i;
+      quick_lost_ = !decode_.decode(p, left, quick_at_, i);
+      quick_at_ = i.end();
+    }
+    return !quick_lost_ && quick_at_ == address;
   }
 
   void step(const segment& s, const address_range& f) {
@@ -218,14 +213,15 @@ class search {
     for (std::uint64_t a : {address - window_reach, address, address + window_reach}) {
       std::uint64_t bucket = (a - base_) >> bucket_shift;
       if (bucket >= buckets_) continue;  // beyond the object
-      near_[bucket / 8] = static_cast<std::uint8_t>(near_[bucket / 8] | 1u << (bucket % 8));
+      set_bit(near_, bucket);
+      set_bit(about_, bucket >> (coarse_shift - bucket_shift));
     }
   }
 
   void target(std::uint64_t t) {
     std::uint64_t bucket = (t - base_) >> bucket_shift;
-    if (bucket >= buckets_) return;
-    if ((near_[bucket / 8] >> (bucket % 8) & 1) == 0) return;
+    if (bucket >= buckets_ || !has_bit(about_, bucket >> (coarse_shift - bucket_shift))) return;
+    if (!has_bit(near_, bucket)) return;
     found_site* end = out_ + count_;
     found_site* site = std::lower_bound(
         out_, end, t, [](const found_site& a, std::uint64_t b) { return a.address + window_reach < b; });
@@ -235,9 +231,34 @@ class search {
   /// Direct jumps with 4-byte distances and code addresses loaded by lea. Bytes that only look like one add a target that
   /// is none, which is very rare and does no harm: only targets on instruction boundaries matter.
   void collect_long_targets(const segment& s) {
-    each_distance(s.bytes, s.size, [&](std::size_t i) {
+    const auto note = [&](std::size_t i) {
       target(s.address + i + 5 + static_cast<std::uint64_t>(std::int64_t{read32(s.bytes + i + 1)}));
-    });
+    };
+    // A program of 200 MB is read in each of its processes that makes a thread: for few places it is read once for each, at four times
+    // the speed.
+    constexpr unsigned most = 4;
+    address_range places[most];
+    const unsigned count = list_places(places);
+    if (count > most) return each_distance(s.bytes, s.size, note);
+    for (unsigned i = 0; i < count; ++i) each_distance_to(places[i], s.bytes, s.size, s.address, note);
+  }
+
+  /// Where targets matter. @return more than there is room for, if there are more
+  template <std::size_t N>
+  unsigned list_places(address_range (&places)[N]) const {
+    unsigned count = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (out_[i].reason != left_reason::none) continue;
+      const address_range around{out_[i].address - window_reach, out_[i].address + window_reach + 1};
+      if (count != 0 && around.end - places[count - 1].begin <= max_reach) {
+        places[count - 1].end = around.end;
+      } else if (count == N) {
+        return N + 1;
+      } else {
+        places[count++] = around;
+      }
+    }
+    return count;
   }
 
   /// Looks for 2-byte jumps that forbid the window chosen. Their pattern is too short to trust bytes: each one that would
@@ -277,7 +298,10 @@ class search {
   void collect_table_targets(const found_site& site, surroundings& around) {
     address_range f;
     const segment* s = object_.find_segment(site.address);
-    if (!object_.find_function(site.address, f)) return;
+    std::uint64_t described_end = 0;
+    if (!object_.find_function(site.address, f, &described_end)) return;
+    // Where few functions have unwind information the next one that has may be far.
+    if (site.address < described_end) f.end = std::min(f.end, described_end);
     const std::uint8_t* code = s->bytes + (f.begin - s->address);
     std::size_t size = static_cast<std::size_t>(f.end - f.begin);
     bool indirect = false;
@@ -311,7 +335,13 @@ class search {
   std::size_t count_ = 0;
   std::uint64_t base_ = 0, buckets_ = 0;
   std::uint8_t* near_;    // one bit per 64 bytes of the object: a site is near
+  std::uint8_t* about_;   // one bit per 64 KiB: the first level's cache holds those of a large program
   surroundings* around_;  // of out_[i]
+
+  // The function that is_reached looks through.
+  address_range quick_;
+  bool quick_lost_ = false;
+  std::uint64_t quick_at_ = 0;
 
   // The function that is being decoded.
   static constexpr unsigned history_size = 24;

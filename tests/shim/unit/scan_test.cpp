@@ -200,6 +200,31 @@ TEST(scan, a_long_jump_to_the_comparison_forbids_it) {
   }
 }
 
+TEST(scan, a_long_jump_to_one_of_several_sites_forbids_that_alone) {
+  // Far from each other: jumps to a few such places are looked for in another way than jumps to many.
+  const bytes site = join({mov_ebp_eax, syscall_code, cmp64, ret, bytes(70'000, 0x90)});
+  for (std::size_t count = 1; count < 8; ++count) {
+    bytes code;
+    std::vector<std::uint64_t> starts;
+    for (std::size_t i = 0; i < count; ++i) {
+      starts.push_back(code.size());
+      code.insert(code.end(), site.begin(), site.end());
+    }
+    starts.push_back(code.size());
+    for (std::size_t hit = 0; hit < count; ++hit) {
+      const auto distance =
+          static_cast<std::int32_t>(static_cast<long>(starts[hit] + 4) - static_cast<long>(code.size() + 5));
+      bytes jump{0xe9, 0, 0, 0, 0};
+      std::memcpy(jump.data() + 1, &distance, 4);
+      const auto found = scan_code(join({code, jump}), starts);
+      ASSERT_EQ(found.size(), count);
+      for (std::size_t i = 0; i < count; ++i) {
+        EXPECT_EQ(found[i].k == kind::syscall_cmp, i != hit) << i << " of " << count << ", hit " << hit;
+      }
+    }
+  }
+}
+
 TEST(scan, bytes_that_only_look_like_a_short_jump_do_not_count) {
   // mov $imm,%ecx whose immediate holds eb 03: as code it would jump to the cmp.
   auto found = scan_code(join({{0xb9, 0x00, 0x00, 0xeb, 0x05}, nop, xor_eax, syscall_code, cmp64, ret}));
