@@ -31,14 +31,14 @@ def main(tidy, build, folders, commands):
     build = pathlib.Path(build)
     stamps = build / "tidy"
     stamps.mkdir(exist_ok=True)
-    headers = [
+    read_by_many = [
         path.read_bytes()
         for folder in ("include", "lib", "shim", "tests", "examples", "bench")
         for path in sorted((ROOT / folder).rglob("*"))
-        if path.suffix in (".hpp", ".h", ".inc")
+        if path.suffix in (".hpp", ".h", ".inc") or path.name == ".clang-tidy"
     ]
     version = subprocess.run([tidy, "--version"], capture_output=True, check=True).stdout
-    shared = digest(version, (ROOT / ".clang-tidy").read_bytes(), *headers)
+    shared = digest(version, (ROOT / ".clang-tidy").read_bytes(), *read_by_many)
 
     every = check_units.of_build(build, ["."], (".cpp",))
     stamp_of = {path: stamps / digest(shared, entry["command"], path.read_bytes()) for path, entry in every.items()}

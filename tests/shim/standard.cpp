@@ -179,7 +179,7 @@ void conditions() {
   std::condition_variable_any any;
   std::shared_mutex shared;
   int turn = 0;
-  std::jthread stoppable([&](std::stop_token stop) {
+  std::jthread stoppable([&](const std::stop_token& stop) {
     std::unique_lock lock(m);
     bool met = any.wait(lock, stop, [] { return false; });
     CHECK(!met && stop.stop_requested());
