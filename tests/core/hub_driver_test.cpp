@@ -127,6 +127,7 @@ TEST(hub_driver, runs_until_somebody_says_so) {
 }
 
 TEST(hub_driver, destroyed_on_another_thread_aborts) {
+  WEFT_NEEDS_PLAIN_THREADS();
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(
       {
