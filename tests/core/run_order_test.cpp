@@ -93,6 +93,7 @@ std::uint64_t sum_of_leaves(std::uint64_t first, std::uint64_t leaves, int& aliv
 // All 11,111 inner ones would wait at once, each on a stack, if every level came before the next.
 TEST(run_order, a_tree_is_walked_branch_by_branch) {
   WEFT_NEEDS_PLAIN_THREADS();
+  WEFT_NEEDS_PLAIN_ORDER();  // with checks on, others of the crowd run before every fourth parent waits for its child
 #if defined(WEFT_TSAN)
   GTEST_SKIP() << "ThreadSanitizer takes a millisecond for each fiber";
 #endif
