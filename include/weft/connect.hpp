@@ -20,11 +20,11 @@ class resolver;
 
 /// How `connect` goes about it; the defaults are those of RFC 8305.
 struct connect_options {
-  /// How long an attempt has for itself before the next address is tried beside it.
+  /// How long an attempt has for itself before the next address is tried beside it. Zero or less: all at once.
   std::chrono::nanoseconds attempt_delay = std::chrono::milliseconds(250);
   /// The local address; only peers of its family are tried then.
   std::optional<address> from{};
-  /// Looks the name up; nullptr: default_resolver().
+  /// Looks the name up, and outlives that; nullptr: default_resolver().
   resolver* names = nullptr;
 };
 
@@ -69,7 +69,8 @@ stream_socket connect(std::string_view host, std::uint16_t port, const connect_o
                       deadline by = deadline::never());
 
 /// The same race over given addresses, in the given order.
-/// @throws connect_error  EADDRNOTAVAIL if there is none
+/// @throws connect_error  EADDRNOTAVAIL if there is none; for each that cannot be connected to (a default-made one, another family
+///         than that of `from`, port 0) the system's error is among the failures
 stream_socket connect(std::span<const address> to, const connect_options& options = {},
                       deadline by = deadline::never());
 

@@ -15,6 +15,7 @@ namespace weft {
 ///
 ///     pool.submit([here = weft::context_snapshot::current()] { here.run(work); });
 ///
+/// Lifetime  It keeps the values. One that was moved away has nothing set.
 /// Threads   A value: copies are independent, and may go to other threads.
 /// Cost      A pointer and a count.
 class context_snapshot {
@@ -33,6 +34,7 @@ class context_snapshot {
   ~context_snapshot() { detail::release_context(newest_); }
 
   /// Calls @p function with what is set here, and returns what it returns. The caller's own settings are hidden meanwhile.
+  /// What @p function throws comes through; an empty one throws std::bad_function_call.
   template <class F>
   decltype(auto) run(F&& function) const {
     struct exchanged {

@@ -23,7 +23,8 @@ namespace weft {
 /// Threads   `get` and `set` act on the calling fiber's (or thread's) context. A value is seen by several fibers, on several hubs:
 ///           it does not change, and what const calls of it do must be safe there.
 /// Lifetime  A value lives until no fiber and no snapshot has it; the last one that lets go destroys it. Settings end in the
-///           reverse order of their beginning, on their own fiber; otherwise it aborts.
+///           reverse order of their beginning, on their own fiber; otherwise it aborts. A variable that is no global may go
+///           before its settings: these, and snapshots, keep their values.
 /// Cost      `set`: an allocation. `get`: a look at each setting that stands, the newest first. `spawn`: a pointer and a count.
 template <class T>
 class context_variable {

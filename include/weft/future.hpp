@@ -74,13 +74,14 @@ class future {
   /// @return false if it has begun, or if this future is no task's
   bool cancel() const { return state_.checked()->cancel(); }
 
-  /// Gives the result to a future that can be copied; behind it not valid.
+  /// Gives the result to a future that can be copied; behind it not valid. Of one that is not valid, one that is not either.
   shared_future<T> share() { return shared_future<T>(std::move(*this)); }
 
   /// Once ready, calls @p function with this future in a fiber of its own, on the hub of the caller of `then` (which is
   /// made if it has none). Behind it not valid. In a patched process too that fiber is a light one (patch.hpp): to wait in it by a
   /// library's call, spawn a fiber that calls `get` instead.
-  /// @return the future of what @p function returns; if that is a future, of its result
+  /// @return the future of what @p function returns; if that is a future, of its result. It holds what @p function throws, of an
+  ///         empty one std::bad_function_call; and std::future_error(no_state) if the future it returns is not valid
   template <class F>
   future<detail::continuation_result<future, F>> then(F&& function) {
     state_.checked();
@@ -215,7 +216,7 @@ inline future<void> make_ready_future() {
   state->set();
   return future<void>(std::move(state));
 }
-/// A future that has failed.
+/// A future that has failed. A null pointer: as promise::set_exception.
 template <class T>
 future<T> make_exceptional_future(std::exception_ptr failure) {
   promise<T> p;

@@ -165,8 +165,10 @@ struct unordered_entry : completion {
 /// element is begun whenever one is read. A void function gives std::monostate, one that returns a reference a
 /// std::reference_wrapper.
 ///
-/// Blocking  `next` and the loop.
-/// Timeout   `next` gives nothing; `done()` tells that from the end.
+/// Blocking  `next` and the loop. A range that itself waits, as a channel, is waited for there and by `map` itself, one element
+///           ahead of what is begun: so long a result that is ready is held up. Where that matters take `pool::imap`, which reads
+///           the range in a fiber of its own.
+/// Timeout   `next` gives nothing; `done()` tells that from the end. What the range waits is beyond it.
 /// Cancel    A cancellation point. A cancelled read took nothing.
 /// Threads   For one fiber at a time.
 /// Lifetime  Destroyed early it cancels what has not begun, and waits for nothing. An lvalue range must live as long; any

@@ -101,7 +101,8 @@ class basic_queue {
   }
 
   /// Refuses further values and wakes all who wait in `push`, `pop` and `peek`. What is inside can still be taken out, or
-  /// is, with @p immediate, destroyed; each value destroyed counts as done for `join`. May be called again.
+  /// is, with @p immediate, destroyed; each value destroyed counts as done for `join`. May be called again, to destroy what
+  /// a first call has left.
   void shutdown(bool immediate = false) {
     typename Store::container dropped;  // destroyed once the lock is free
     const quiet_lock held(mutex_);
@@ -304,7 +305,7 @@ class lifo_queue : public detail::basic_queue<T, detail::lifo_store<T>> {
 };
 
 /// The same, the greatest first, as with std::priority_queue; std::greater<> makes it the least. Equal values leave in no
-/// particular order. @p Compare may not throw.
+/// particular order. @p Compare may not throw: that ends the program (std::terminate).
 template <class T, class Compare = std::less<T>>
 class priority_queue : public detail::basic_queue<T, detail::heap_store<T, Compare>> {
  public:

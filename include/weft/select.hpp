@@ -41,6 +41,13 @@ class receive_case : public channel_case {
 
  protected:
   ~receive_case() { delete emptied_; }
+  // What was received. Behind it the case may be used again.
+  std::optional<T> received() noexcept {
+    delete std::exchange(emptied_, nullptr);
+    std::optional<T> out(std::move(value));
+    value.reset();
+    return out;
+  }
   std::optional<T> value;
 
  private:
@@ -100,7 +107,7 @@ template <class T, class F>
 class on_receive final : public detail::receive_case<T> {
  public:
   on_receive(channel<T>& from, F then) : detail::receive_case<T>(from), then_(std::move(then)) {}
-  void run() override { std::invoke(then_, std::move(this->value)); }
+  void run() override { std::invoke(then_, this->received()); }
 
  private:
   F then_;
@@ -242,8 +249,12 @@ constexpr bool are_cases() {
 /// Timeout   @return the index of the case that was done, or nothing when the deadline passed first. A passed deadline
 ///           still lets a case be done that needs no wait.
 /// Cancel    A cancellation point when it waits. If it throws, no case was done.
-/// Threads   Safe from any fiber of any thread. The cases are for one call.
-/// Lifetime  The channels and objects outlive the call, and a value given as T&& too.
+/// Threads   Safe from any fiber of any thread.
+/// Lifetime  The channels and objects outlive the call, and a value given as T&& too (so an `on_send` that has a name is given
+///           one that has, or a copy). A case is used by one call at a time; once
+///           that has returned it may be used again, where an `on_send` gives what a move has left of its value.
+/// Errors    What an object throws that cannot be waited for (a future without a promise), before anything is done; what the
+///           function of the case that was done throws, an empty one std::bad_function_call: the value is gone then.
 /// Cost      No allocation. Looks at each case once; if none is possible, once more, with the locks of all its channels held
 ///           for a few instructions each. See bench/channel_bench.cpp.
 template <class... Args>
@@ -264,6 +275,7 @@ requires(sizeof...(Args) > 0 && detail::are_cases<Args...>()) std::optional<std:
 }
 
 /// The same for a number of cases that is known at run time only; without any it waits for @p by. Reorders @p cases.
+/// @throws std::invalid_argument  a pointer is null, or stands there twice; nothing was done
 inline std::optional<std::size_t> select(std::span<select_case*> cases, deadline by = deadline::never()) {
   return detail::select_one(cases, by);
 }

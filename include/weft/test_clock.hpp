@@ -11,7 +11,8 @@ struct test_clock_options {
   /// Whether it jumps when all fibers wait. If not, `advance` alone moves it.
   bool jumps = true;
   /// How long, in real time, nothing may have happened before a jump, where something outside might yet: a descriptor is waited
-  /// for, or the process has other threads than its hubs'. Where neither is so it jumps at once.
+  /// for, or the process has other threads than its hubs'. Where neither is so it jumps at once. Zero or
+  /// less: what is outside is never waited for.
   std::chrono::nanoseconds settle = std::chrono::milliseconds(2);
 };
 
@@ -37,7 +38,7 @@ struct test_clock_options {
 /// processes are not foreseen: a test that waits for those makes `settle` longer than they take. A thread that has a hub and blocks outside of
 /// this library is taken for one that runs, and holds up the jump; so does a hub_driver.
 ///
-/// Threads   One in a process; it governs all hubs. Members from any thread with a hub.
+/// Threads   One in a process; it governs all hubs. Members from any thread; `advance` makes a hub for one that has none.
 /// Lifetime  What waits with a deadline when it goes would wait for that point of the kernel's time: so join all fibers before. In a
 ///           fork's child it stands where it stood.
 /// Cost      A jump: a look at I/O on each hub; tens of microseconds with one.
@@ -51,7 +52,7 @@ class test_clock {
   ~test_clock();
 
   /// Moves the time on by @p span at once. Fibers whose time has come are ready behind it on the caller's hub, and soon on the others.
-  /// @throws std::system_error  errc::invalid_argument: @p span is negative
+  /// @throws std::system_error  errc::invalid_argument: @p span is negative, or no clock could tell the time behind it
   void advance(std::chrono::nanoseconds span) const;
 
   /// How far it has come since it was made.

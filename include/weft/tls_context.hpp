@@ -14,6 +14,10 @@ struct ssl_ctx_st;
 
 namespace weft {
 
+namespace tls {
+class engine;
+}
+
 enum class tls_version { tls_1_2, tls_1_3 };
 
 enum class tls_verify {
@@ -32,7 +36,7 @@ enum class tls_verify {
 ///
 /// Threads   A handle: copies share one context. It is set up before streams use it; later only `on_server_name`, `resume`
 ///           and `alpn` must not be called any more.
-/// Lifetime  One that was moved from can but be destroyed or assigned to.
+/// Lifetime  One that was moved away has nothing: its calls, and the making of a stream of it, throw std::logic_error.
 /// Errors    std::system_error of openssl_category(): a file that cannot be read, a key that does not fit, a key with a
 ///           password (it is never asked for).
 class tls_context {
@@ -54,7 +58,8 @@ class tls_context {
   tls_context& verify(tls_verify how);
   /// Application protocols (RFC 7301), the most wanted first: "h2", "http/1.1". A server refuses a client with whom it has
   /// none in common; a client that names none is served.
-  /// @throws std::system_error  invalid_argument: a name is empty or longer than 255 bytes
+  /// An empty list takes them back.
+  /// @throws std::system_error  invalid_argument: a name is empty or longer than 255 bytes, or all together are too long
   tls_context& alpn(const std::vector<std::string>& protocols);
   tls_context& minimum(tls_version version);
   /// A client: keeps what servers give it (tickets) to save most of the handshake the next time, the newest one for each of at
@@ -63,14 +68,18 @@ class tls_context {
   /// proven its name when the ticket was given. A server needs no such call: it gives tickets, and accepts its own.
   tls_context& resume(std::size_t hosts);
   /// A server with several names: called with the name that a client asks for ("" for none), it says which context serves
-  /// it; nothing for this one. Called in the midst of a handshake: it may not wait. If it throws, the client is refused.
+  /// it; nothing for this one. Called in the midst of a handshake: it may not wait. If it throws, or gives a context that was
+  /// moved away, the client is refused. An empty function takes it back.
   tls_context& on_server_name(std::function<std::optional<tls_context>(std::string_view)> choose);
 
   /// For everything else that OpenSSL offers.
+  /// @return nullptr if it was moved away
   ssl_ctx_st* native_handle() const noexcept { return handle_; }
 
  private:
   explicit tls_context(ssl_ctx_st* handle) noexcept : handle_(handle) {}
+  friend class tls::engine;
+  ssl_ctx_st* held() const;
   ssl_ctx_st* handle_;
 };
 

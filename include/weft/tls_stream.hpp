@@ -59,13 +59,15 @@ struct lower_stream_of final : lower_stream {
 /// Cancel    A read that was cancelled took nothing. A write may have given a part: end the stream then.
 /// Errors    tls_error.hpp, and those of the stream below. What is closed answers EBADF; a write behind `shutdown` EPIPE.
 /// Threads   Safe from any fiber of any thread, but for moving and destroying it.
-/// Lifetime  Its destruction closes the stream below without telling the peer: see `shutdown`.
+/// Lifetime  Its destruction closes the stream below without telling the peer: see `shutdown`. Fibers that wait in it then wake
+///           with EBADF, as by `close`. One that was moved away is closed, as a default-made one.
 /// Cost      One copy more each way than the stream below, and the ciphers. About 60 KiB a stream.
 class tls_stream : public basic_reader<tls_stream>, public basic_writer<tls_stream> {
  public:
   tls_stream() noexcept;
   /// The client's side: shakes hands, and returns once the server has proven that it is @p host (a name or an IP address).
-  /// @throws std::system_error  tls_errc::no_name: @p host is empty and @p context verifies
+  /// @throws std::system_error  tls_errc::no_name: @p host is empty and @p context verifies; invalid_argument: it is longer than
+  ///         255 bytes or has a zero byte; std::logic_error  @p context was moved away
   template <class Stream>
   static tls_stream client(Stream lower, const tls_context& context, const std::string& host,
                            deadline by = deadline::never()) {

@@ -73,7 +73,8 @@ concept waitable_range =
 ///
 /// Blocking  Each step of the loop, until the next is ready.
 /// Order     That of becoming ready; those that are ready at the start come first, as they stand in the range. What stands
-///           there twice is given twice; of an empty range there is nothing to wait for.
+///           there twice is given twice; of an empty range there is nothing to wait for. A handle of no fiber is never ready. A
+///           second loop goes on behind the first one.
 /// Timeout   The deadline is for the whole: the loop ends there.
 /// Cancel    Each step is a cancellation point.
 /// Threads   For one fiber at a time; the objects may belong to any hub.
@@ -169,7 +170,8 @@ class wait_each {
 };
 
 /// Waits until @p count of @p objects (or all, if they are fewer) are ready, or @p by has passed.
-/// @return those that are, in the order in which they became it
+/// @return those that are, in the order in which they became it; of @p count 0 none, without waiting
+/// @throws  as wait_each
 template <waitable_range R>
 auto wait(R& objects, std::size_t count, deadline by = deadline::never()) {
   std::vector<std::remove_reference_t<std::ranges::range_reference_t<R>>*> found;
@@ -192,7 +194,7 @@ template <class R>
 concept fiber_range = std::ranges::input_range<R> && std::derived_from<std::ranges::range_value_t<R>, fiber>;
 
 /// Waits for the end of all @p fibers. For their failures `get` each, or take `wait_each` or a `scope`.
-/// @return false if @p by passed first
+/// @return false if @p by passed first, or one is a handle of no fiber or the caller's own; the others have been waited for
 template <fiber_range R>
 bool join_all(R&& fibers, deadline by = deadline::never()) {
   bool all = true;
@@ -204,7 +206,8 @@ inline bool join_all(std::initializer_list<fiber> fibers, deadline by = deadline
 }
 
 /// Kills all @p fibers, with @p with (null: `cancelled`), then waits for their end. Those that have not begun never run.
-/// @return false if @p by passed first
+/// A caller that is among them meets it at its next suspension point, which is here if it has to wait for another.
+/// @return false if @p by passed first, or one is a handle of no fiber or the caller's own
 template <fiber_range R>
 bool kill_all(R&& fibers, const std::exception_ptr& with, deadline by = deadline::never()) {
   for (const fiber& f : fibers) f.request_kill(with);

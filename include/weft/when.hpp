@@ -146,7 +146,8 @@ auto to_vector(Range&& range) {
 /// Cancel    `cancel()` of the result gives up the waiting alone: the futures go when what was waited for has come.
 /// Lifetime  Futures are moved in, shared ones copied; of a range that is an lvalue too.
 /// Cost      One fiber's closure, which gets a stack when the last is ready, and a few words for each future.
-/// @throws std::future_error(no_state)  one is not valid
+/// @throws std::future_error(no_state)  one is not valid. The others are still the caller's; but of a range those that stood before
+///         it are gone if they were moved in
 template <class... Futures>
 requires(detail::is_some_future<std::decay_t<Futures>>&&...) auto when_all(Futures&&... futures) {
   (static_cast<void>(futures.valid() || (detail::throw_no_state(), false)), ...);

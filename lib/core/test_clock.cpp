@@ -187,6 +187,10 @@ void test_clock::advance(std::chrono::nanoseconds span) const {
   }
   {
     const std::lock_guard guard(core::lock);
+    if (span.count() > core::timers::never - 1 - core::test_time.load(std::memory_order_relaxed)) {
+      throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                              "weft: test_clock::advance beyond the end of time");
+    }
     ++core::round;  // who is about to rest looks again
     core::test_time.fetch_add(span.count(), std::memory_order_relaxed);
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <mutex>
 #include <span>
+#include <stdexcept>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -237,7 +238,14 @@ bool timer_case::attempt() { return !due_.is_never() && due_.ns() <= core::now_n
 
 std::optional<std::size_t> select_one(std::span<select_case*> cases, deadline by) {
   std::uint32_t index = 0;
-  for (select_case* c : cases) c->index = index++;
+  for (select_case* c : cases) {
+    if (c == nullptr) throw std::invalid_argument("weft::select: a case that is a null pointer");
+    c->index = index++;
+  }
+  index = 0;
+  for (const select_case* c : cases) {
+    if (c->index != index++) throw std::invalid_argument("weft::select: a case that is given twice");
+  }
   shuffle(cases);
   const std::optional<std::size_t> done = choose(cases, by);
   if (!done) return done;

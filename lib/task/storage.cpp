@@ -127,8 +127,7 @@ void release_context(context_node* n) noexcept {
 }
 
 void leave_context(const context_node* set) noexcept {
-  // Settings end on their own fiber, in the reverse order of their beginning.
-  WEFT_REQUIRE(set == current_context());
+  WEFT_EXPECT(set == current_context(), "a setting of a context_variable ends before a later one, or on another fiber");
   release_context(exchange_context(share_context(set->outer)));
 }
 

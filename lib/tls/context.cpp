@@ -5,6 +5,7 @@
 #include <openssl/x509.h>
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -19,6 +20,9 @@ namespace {
 using bio_ptr = std::unique_ptr<BIO, decltype(&BIO_free_all)>;
 using x509_ptr = std::unique_ptr<X509, decltype(&X509_free)>;
 using key_ptr = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
+
+// RFC 7301: two bytes for the length of the extension, and two in it for that of the list.
+constexpr std::size_t most_of_protocols = 0xfffd;
 
 // What callbacks of a context need; it lives as long as the context.
 struct extras {
@@ -84,19 +88,24 @@ int pick_protocol(SSL*, const unsigned char** chosen, unsigned char* length, con
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+int refuse(int* alert) {
+  *alert = SSL_AD_UNRECOGNIZED_NAME;
+  return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
 int pick_context(SSL* ssl, int* alert, void* held) {
   const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   try {
     const auto chosen = static_cast<extras*>(held)->choose(name == nullptr ? "" : name);
     if (chosen) {
+      if (chosen->native_handle() == nullptr) return refuse(alert);
       SSL_set_SSL_CTX(ssl, chosen->native_handle());
       // That leaves out who may come.
       SSL_set_verify(ssl, SSL_CTX_get_verify_mode(chosen->native_handle()), nullptr);
     }
     return SSL_TLSEXT_ERR_OK;
   } catch (...) {
-    *alert = SSL_AD_UNRECOGNIZED_NAME;
-    return SSL_TLSEXT_ERR_ALERT_FATAL;
+    return refuse(alert);
   }
 }
 
@@ -129,10 +138,15 @@ tls_context& tls_context::operator=(tls_context other) noexcept {
 }
 tls_context::~tls_context() { SSL_CTX_free(handle_); }
 
+ssl_ctx_st* tls_context::held() const {
+  if (handle_ == nullptr) throw std::logic_error("weft::tls_context: moved away");
+  return handle_;
+}
+
 tls_context& tls_context::certificate_files(const std::string& chain, const std::string& key) {
-  if (SSL_CTX_use_certificate_chain_file(handle_, chain.c_str()) != 1 ||
-      SSL_CTX_use_PrivateKey_file(handle_, key.c_str(), SSL_FILETYPE_PEM) != 1 ||
-      SSL_CTX_check_private_key(handle_) != 1) {
+  if (SSL_CTX_use_certificate_chain_file(held(), chain.c_str()) != 1 ||
+      SSL_CTX_use_PrivateKey_file(held(), key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      SSL_CTX_check_private_key(held()) != 1) {
     tls::throw_openssl_error("weft: certificate_files");
   }
   return *this;
@@ -142,22 +156,22 @@ tls_context& tls_context::certificate(std::string_view chain, std::string_view k
   const bio_ptr certificates = text_bio(chain);
   const x509_ptr own = next_certificate(certificates.get());
   if (own == nullptr) throw_no_certificate("weft: certificate");
-  if (SSL_CTX_use_certificate(handle_, own.get()) != 1) tls::throw_openssl_error("weft: certificate");
-  SSL_CTX_clear_chain_certs(handle_);
+  if (SSL_CTX_use_certificate(held(), own.get()) != 1) tls::throw_openssl_error("weft: certificate");
+  SSL_CTX_clear_chain_certs(held());
   while (const x509_ptr next = next_certificate(certificates.get())) {
-    if (SSL_CTX_add1_chain_cert(handle_, next.get()) != 1) tls::throw_openssl_error("weft: certificate");
+    if (SSL_CTX_add1_chain_cert(held(), next.get()) != 1) tls::throw_openssl_error("weft: certificate");
   }
   const bio_ptr secret = text_bio(key);
   const key_ptr parsed(PEM_read_bio_PrivateKey(secret.get(), nullptr, no_password, nullptr), EVP_PKEY_free);
-  if (parsed == nullptr || SSL_CTX_use_PrivateKey(handle_, parsed.get()) != 1 ||
-      SSL_CTX_check_private_key(handle_) != 1) {
+  if (parsed == nullptr || SSL_CTX_use_PrivateKey(held(), parsed.get()) != 1 ||
+      SSL_CTX_check_private_key(held()) != 1) {
     tls::throw_openssl_error("weft: private key");
   }
   return *this;
 }
 
 tls_context& tls_context::trust_file(const std::string& path) {
-  if (SSL_CTX_load_verify_file(handle_, path.c_str()) != 1) tls::throw_openssl_error("weft: trust_file");
+  if (SSL_CTX_load_verify_file(held(), path.c_str()) != 1) tls::throw_openssl_error("weft: trust_file");
   return *this;
 }
 
@@ -166,7 +180,7 @@ tls_context& tls_context::trust(std::string_view authorities) {
   int found = 0;
   while (const x509_ptr next = next_certificate(text.get())) {
     ++found;
-    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(handle_), next.get()) != 1) tls::throw_openssl_error("weft: trust");
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(held()), next.get()) != 1) tls::throw_openssl_error("weft: trust");
   }
   if (found == 0) throw_no_certificate("weft: trust");
   return *this;
@@ -176,7 +190,7 @@ tls_context& tls_context::verify(tls_verify how) {
   int mode = SSL_VERIFY_NONE;
   if (how == tls_verify::peer) mode = SSL_VERIFY_PEER;
   if (how == tls_verify::required) mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-  SSL_CTX_set_verify(handle_, mode, nullptr);
+  SSL_CTX_set_verify(held(), mode, nullptr);
   return *this;
 }
 
@@ -189,34 +203,38 @@ tls_context& tls_context::alpn(const std::vector<std::string>& protocols) {
     list += static_cast<char>(name.size());
     list += name;
   }
-  extras& e = extras_of(handle_);
+  if (list.size() > most_of_protocols) {
+    throw std::system_error(std::make_error_code(std::errc::invalid_argument), "weft: alpn");
+  }
+  extras& e = extras_of(held());
   e.protocols = list;
-  if (SSL_CTX_set_alpn_protos(handle_, reinterpret_cast<const unsigned char*>(list.data()),
+  if (SSL_CTX_set_alpn_protos(held(), reinterpret_cast<const unsigned char*>(list.data()),
                               static_cast<unsigned>(list.size())) != 0) {
     tls::throw_openssl_error("weft: alpn");
   }
-  SSL_CTX_set_alpn_select_cb(handle_, list.empty() ? nullptr : pick_protocol, &e);
+  SSL_CTX_set_alpn_select_cb(held(), list.empty() ? nullptr : pick_protocol, &e);
   return *this;
 }
 
 tls_context& tls_context::minimum(tls_version version) {
-  SSL_CTX_set_min_proto_version(handle_, version == tls_version::tls_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+  SSL_CTX_set_min_proto_version(held(), version == tls_version::tls_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
   return *this;
 }
 
 tls_context& tls_context::resume(std::size_t hosts) {
-  extras_of(handle_).sessions.limit(hosts);
+  extras_of(held()).sessions.limit(hosts);
   SSL_CTX_set_session_cache_mode(
-      handle_, hosts == 0 ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL_STORE);
-  SSL_CTX_sess_set_new_cb(handle_, hosts == 0 ? nullptr : tls::session_cache::keep);
+      held(), hosts == 0 ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+  SSL_CTX_sess_set_new_cb(held(), hosts == 0 ? nullptr : tls::session_cache::keep);
   return *this;
 }
 
 tls_context& tls_context::on_server_name(std::function<std::optional<tls_context>(std::string_view)> choose) {
-  extras& e = extras_of(handle_);
+  extras& e = extras_of(held());
   e.choose = std::move(choose);
-  SSL_CTX_set_tlsext_servername_arg(handle_, &e);
-  SSL_CTX_set_tlsext_servername_callback(handle_, pick_context);
+  SSL_CTX_set_tlsext_servername_arg(held(), &e);
+  auto* const call = e.choose == nullptr ? nullptr : pick_context;
+  SSL_CTX_set_tlsext_servername_callback(held(), call);
   return *this;
 }
 

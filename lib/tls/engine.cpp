@@ -49,10 +49,7 @@ bool lock_by(std::unique_lock<mutex>& guard, std::error_code& ec, deadline by) {
 }  // namespace
 
 engine::engine(std::unique_ptr<detail::lower_stream> lower, const tls_context& context, bool accepting)
-    : ssl_(SSL_new(context.native_handle())),
-      in_(BIO_new(BIO_s_mem())),
-      out_(BIO_new(BIO_s_mem())),
-      lower_(std::move(lower)) {
+    : ssl_(SSL_new(context.held())), in_(BIO_new(BIO_s_mem())), out_(BIO_new(BIO_s_mem())), lower_(std::move(lower)) {
   if (ssl_ == nullptr || in_ == nullptr || out_ == nullptr) {
     SSL_free(ssl_);
     BIO_free(in_);

@@ -23,6 +23,9 @@ void expect_peer(SSL* ssl, const std::string& host) {
     if (verifies) throw std::system_error(tls_errc::no_name, "weft: tls_stream::client");
     return;
   }
+  if (host.size() > TLSEXT_MAXLEN_host_name || host.find('\0') != std::string::npos) {
+    throw std::system_error(std::make_error_code(std::errc::invalid_argument), "weft: tls_stream::client");
+  }
   X509_VERIFY_PARAM* const rules = SSL_get0_param(ssl);
   const bool numeric = address::try_ip(host, 0).has_value();
   // RFC 6066: an address is no server name.
@@ -79,7 +82,9 @@ std::size_t tls_stream::do_read(mutable_buffer to, std::error_code& ec, deadline
     ec = closed_before();
     return 0;
   }
-  return to.size() == 0 ? 0 : engine_->read(to, ec, by);
+  if (to.size() == 0) return 0;
+  const std::shared_ptr<tls::engine> kept = engine_;  // the stream may be destroyed meanwhile
+  return kept->read(to, ec, by);
 }
 
 std::size_t tls_stream::do_read(std::span<const mutable_buffer> to, std::error_code& ec, deadline by) {
@@ -98,7 +103,8 @@ std::size_t tls_stream::do_write(std::span<const const_buffer> from, std::error_
     ec = closed_before();
     return 0;
   }
-  return engine_->write(from, ec, by);
+  const std::shared_ptr<tls::engine> kept = engine_;
+  return kept->write(from, ec, by);
 }
 
 void tls_stream::shutdown(std::error_code& ec, deadline by) {
@@ -107,7 +113,8 @@ void tls_stream::shutdown(std::error_code& ec, deadline by) {
     ec = closed_before();
     return;
   }
-  engine_->shutdown(ec, by);
+  const std::shared_ptr<tls::engine> kept = engine_;
+  kept->shutdown(ec, by);
 }
 
 void tls_stream::shutdown(deadline by) {

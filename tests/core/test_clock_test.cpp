@@ -254,12 +254,24 @@ TEST_F(test_clock_test, misuse_is_told) {
   } catch (const std::system_error& e) {
     EXPECT_EQ(e.code(), std::errc::operation_in_progress);
   }
-  try {
-    clock.advance(-1ns);
-    FAIL();
-  } catch (const std::system_error& e) {
-    EXPECT_EQ(e.code(), std::errc::invalid_argument);
+  for (const std::chrono::nanoseconds span : {-1ns, std::chrono::nanoseconds::max()}) {
+    try {
+      clock.advance(span);
+      FAIL();
+    } catch (const std::system_error& e) {
+      EXPECT_EQ(e.code(), std::errc::invalid_argument);
+    }
   }
+  EXPECT_EQ(clock.elapsed(), 0ns);
+}
+
+TEST_F(test_clock_test, a_thread_without_a_hub_may_advance_it) {
+  const test_clock clock({.jumps = false});
+  std::thread([&] {
+    EXPECT_EQ(clock.elapsed(), 0ns);
+    clock.advance(1h);
+  }).join();
+  EXPECT_EQ(clock.elapsed(), 1h);
 }
 
 }  // namespace

@@ -194,6 +194,20 @@ TEST(connect, no_address_is_an_error) {
   EXPECT_EQ(failure([&] { connect(nobody); }), std::error_code(EAFNOSUPPORT, std::system_category()));
 }
 
+TEST(connect, what_none_can_mean_is_an_error) {
+  EXPECT_NE(failure([] { connect("", 80); }), std::error_code());
+  EXPECT_NE(failure([] { connect(std::string_view("local\0host", 10), 80); }), std::error_code());
+  EXPECT_NE(failure([] { connect("127.0.0.1", 0); }), std::error_code());
+  const refusing no;
+  const address to[] = {no.at};
+  const connect_options of_none{.from = address()}, of_another_family{.from = address::ip("::1", 0)};
+  EXPECT_NE(failure([&] { connect(to, of_none); }), std::error_code());
+  EXPECT_NE(failure([&] { connect(to, of_another_family); }), std::error_code());
+  EXPECT_EQ(failure([&] { connect("127.0.0.1", 1, of_another_family); }),
+            std::error_code(EADDRNOTAVAIL, std::system_category()));
+  EXPECT_EQ(failure([&] { connect(to, {.attempt_delay = -1h}); }), refused);
+}
+
 TEST(connect, the_resolvers_errors_come_as_they_are) {
   resolver none(std::make_shared<fixed_names>(name_answer{.error = resolve_errc::name_not_known}));
   EXPECT_EQ(failure([&] { connect("no.example", 80, {.names = &none}); }), resolve_errc::name_not_known);

@@ -146,8 +146,9 @@ TEST(misuse, a_resolver_destroyed_while_fibers_wait_in_it) {
 
 TEST(misuse, a_process_that_was_moved_away) {
   process p({"true"});
+  process& away = p;
   process taken(std::move(p));
-  const auto expect_refused = [&](auto call) { EXPECT_THROW(static_cast<void>(call(p)), std::logic_error); };
+  const auto expect_refused = [&](auto call) { EXPECT_THROW(static_cast<void>(call(away)), std::logic_error); };
   expect_refused([](process& one) { return one.pid(); });
   expect_refused([](process& one) { return one.in().is_open(); });
   expect_refused([](process& one) { return one.out().is_open(); });
@@ -161,7 +162,7 @@ TEST(misuse, a_process_that_was_moved_away) {
   expect_refused([](process& one) { return one.send_signal_to_group(9); });
   p = std::move(taken);
   EXPECT_TRUE(p.wait().success());
-  EXPECT_THROW(taken.wait(), std::logic_error);
+  EXPECT_THROW(taken.wait(), std::logic_error);  // NOLINT(bugprone-use-after-move)
 }
 
 TEST(misuse, a_process_destroyed_while_fibers_wait_for_it) {

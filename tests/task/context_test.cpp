@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -105,6 +106,40 @@ TEST(context_snapshot, runs_with_what_was_set_when_it_was_taken) {
   EXPECT_EQ(offload([&] { return copy.run([] { return *depth; }); }), 3);
 }
 
+TEST(context_snapshot, outlives_the_variable_and_leaves_nothing_when_moved) {
+  const auto value = std::make_shared<int>(5);
+  context_snapshot kept;
+  {
+    const context_variable<std::shared_ptr<int>> of_a_block;
+    auto set = of_a_block.set(value);
+    kept = context_snapshot::current();
+  }
+  EXPECT_EQ(value.use_count(), 2);
+  const context_variable<std::shared_ptr<int>> another;
+  EXPECT_EQ(kept.run([&] { return *another; }), nullptr) << "though it may lie where the first was";
+  auto set = depth.set(3);
+  const context_snapshot taken = std::move(kept);
+  EXPECT_EQ(kept.run([] { return *depth; }), 0);  // NOLINT(bugprone-use-after-move)
+  EXPECT_THROW(taken.run(std::function<void()>()), std::bad_function_call);
+  EXPECT_EQ(*depth, 3);
+}
+
+TEST(context_variable_death, a_setting_that_ends_on_another_fiber) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        struct holder {
+          context_variable<int>::setting set;
+        };
+        auto* mine = new holder{depth.set(1)};
+        spawn([&] {
+          auto own = depth.set(2);
+          delete mine;
+        }).join();
+      },
+      "or on another fiber");
+}
+
 TEST(context_variable_death, settings_that_end_in_the_wrong_order) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(
@@ -117,7 +152,7 @@ TEST(context_variable_death, settings_that_end_in_the_wrong_order) {
         auto second = depth.set(2);
         delete first;
       },
-      "set == current_context");
+      "a setting of a context_variable ends before a later one");
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tests/core/cancelling.hpp"
+#include "weft/channel.hpp"
 #include "weft/fiber_executor.hpp"
 #include "weft/thread_pool.hpp"
 
@@ -377,6 +378,22 @@ TYPED_TEST(executors, results_that_are_left_cancel_what_has_not_begun) {
   d.open();
   EXPECT_TRUE(e.join());
   EXPECT_EQ(ran, 1);
+}
+
+// As its header says: a read begins the next element, and the range is read one ahead of that.
+TYPED_TEST(executors, map_over_a_range_that_waits_holds_up_what_is_ready) {
+  TypeParam e = maker<TypeParam>::make(2);
+  channel<int> from(2);
+  ASSERT_TRUE(from.send(1) && from.send(2));
+  auto results = e.map([](int n) { return n; }, from, 1);
+  EXPECT_TRUE(e.join());
+  auto reader = spawn([&] { return results.next(0s); });
+  for (int i = 0; i < 3; ++i) this_fiber::yield();
+  EXPECT_FALSE(reader.ready());
+  from.close();
+  EXPECT_EQ(reader.get(1min), 1);
+  EXPECT_EQ(results.next(), 2);
+  EXPECT_TRUE(results.done());
 }
 
 TYPED_TEST(executors, map_of_void_and_of_references) {

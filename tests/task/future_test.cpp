@@ -105,6 +105,15 @@ TEST(future, misuse_is_told_as_std_tells_it) {
   promise<int> null;
   null.set_exception(nullptr);
   EXPECT_EQ(error_of([&] { null.get_future().get(); }), std::future_errc::broken_promise);
+  EXPECT_EQ(error_of([&] { make_exceptional_future<int>(std::exception_ptr()).get(); }),
+            std::future_errc::broken_promise);
+  future<int> none;
+  EXPECT_FALSE(none.ready());
+  EXPECT_EQ(none.exception(), nullptr);
+  const shared_future<int> shared = none.share();
+  EXPECT_FALSE(shared.valid() || shared.ready());
+  EXPECT_EQ(error_of([&] { shared.get(); }), std::future_errc::no_state);
+  EXPECT_EQ(error_of([&] { shared.then([](const shared_future<int>&) {}); }), std::future_errc::no_state);
 }
 
 TEST(future, a_value_whose_making_throws_leaves_the_promise_open) {
@@ -274,6 +283,13 @@ TEST(then, a_failure_goes_down_the_chain) {
   p.set_exception(std::make_exception_ptr(std::domain_error("d")));
   EXPECT_EQ(end.get(), -1);
   EXPECT_THROW(make_ready_future(1).then([](const future<int>&) -> int { throw 3; }).get(), int);
+}
+
+TEST(then, of_an_empty_function_and_of_one_that_gives_nothing_to_wait_for) {
+  const std::function<int(future<int>)> empty;
+  EXPECT_THROW(make_ready_future(1).then(empty).get(1min), std::bad_function_call);
+  future<int> none = make_ready_future(1).then([](const future<int>&) { return future<int>(); });
+  EXPECT_EQ(error_of([&] { none.get(1min); }), std::future_errc::no_state);
 }
 
 TEST(then, a_shared_future_has_many) {

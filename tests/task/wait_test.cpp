@@ -13,6 +13,7 @@
 #include "tests/plain_threads.hpp"
 #include "weft/cancelled.hpp"
 #include "weft/detail/spin.hpp"
+#include "weft/event.hpp"
 #include "weft/fiber.hpp"
 #include "weft/test_clock.hpp"
 
@@ -221,6 +222,48 @@ TEST(kill_all, throws_the_same_at_each_and_runs_none_that_has_not_begun) {
   EXPECT_EQ(ran, 3);
   EXPECT_EQ(caught, 3);
   EXPECT_NE(all.back().exception(), nullptr);
+}
+
+TEST(join_all, of_no_fiber_and_of_oneself) {
+  EXPECT_TRUE(join_all(std::vector<fiber>()));
+  int ended = 0;
+  const fiber other = spawn([&] { ++ended; });
+  EXPECT_FALSE(join_all({fiber(), other}));
+  EXPECT_EQ(ended, 1) << "the others are waited for";
+  EXPECT_FALSE(kill_all(std::vector<fiber>(2)));
+  fiber self;
+  self = spawn([&] { EXPECT_FALSE(join_all({self})); });
+  EXPECT_TRUE(self.join(1min));
+}
+
+TEST(kill_all, reaches_a_caller_that_is_among_them) {
+  fiber self;
+  bool was_thrown = false;
+  self = spawn([&] {
+    const fiber other = spawn([] { this_fiber::sleep_for(1h); });
+    try {
+      kill_all(std::vector<fiber>{self, other});
+    } catch (const cancelled&) {
+      was_thrown = true;
+      throw;
+    }
+  });
+  EXPECT_TRUE(self.join(1min));
+  EXPECT_TRUE(was_thrown);
+}
+
+TEST(wait, for_none_of_them) {
+  event never;
+  std::vector<waitable_ref> objects{never};
+  EXPECT_TRUE(wait(objects, 0).empty()) << "without a wait";
+  event e(true);
+  objects = {e, never};
+  wait_each each(objects, 1ms);
+  std::size_t first = 0, second = 0;
+  for ([[maybe_unused]] waitable_ref& one : each) ++first;
+  for ([[maybe_unused]] waitable_ref& one : each) ++second;
+  EXPECT_EQ(first, 1U);
+  EXPECT_EQ(second, 0U) << "it is read once";
 }
 
 TEST(kill_all, ends_at_its_deadline) {

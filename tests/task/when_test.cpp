@@ -61,6 +61,12 @@ TEST(when_all, an_invalid_future_is_refused) {
   EXPECT_THROW(when_all(future<int>()), std::future_error);
   EXPECT_THROW(when_any(future<int>()), std::future_error);
   EXPECT_THROW(when_all(std::vector<future<int>>(2)), std::future_error);
+  future<int> good = make_ready_future(1);
+  EXPECT_THROW(when_any(std::move(good), future<int>()), std::future_error);  // NOLINT(bugprone-use-after-move)
+  EXPECT_TRUE(good.valid()) << "it was not taken";                            // NOLINT(bugprone-use-after-move)
+  std::vector<future<int>> both(2);
+  both[0] = std::move(good);
+  EXPECT_THROW(when_all(std::move(both)), std::future_error);
 }
 
 TEST(when_all, of_producers_on_other_threads) {

@@ -55,7 +55,8 @@ class heap_store {
   const T& next() const noexcept { return values_.front(); }
   void push(T&& value) {
     values_.push_back(std::move(value));
-    std::push_heap(values_.begin(), values_.end(), compare_);
+    // A comparison that throws in the midst would lose a value: as in `pop` it ends the program.
+    [this]() noexcept { std::push_heap(values_.begin(), values_.end(), compare_); }();
   }
   void pop(std::optional<T>& out) noexcept {
     std::pop_heap(values_.begin(), values_.end(), compare_);
