@@ -303,7 +303,8 @@ TEST_P(files, a_cancelled_read_or_write_that_waits_takes_and_leaves_nothing) {
   EXPECT_TRUE(test::cancels([&] { to.write_at("more", 0); }));
   to.close();
   std::string all;
-  for (std::string some(1 << 16, '\0'); const std::size_t n = from.read_at(some, 0);) all.append(some, 0, n);
+  std::string some(1 << 16, '\0');
+  for (std::size_t n = 0; (n = from.read_at(some, 0)) > 0;) all.append(some, 0, n);
   EXPECT_EQ(all.size(), filled);
 }
 

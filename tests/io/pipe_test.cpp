@@ -50,7 +50,7 @@ TEST(pipe, an_end_that_is_closed_answers_so) {
   in.close();
   pipe_reader never;
   char room[1];
-  for (pipe_reader* each : {&out, &never}) {
+  for (pipe_reader* each : {&out, &never}) {  // NOLINT(bugprone-use-after-move): that is the question
     EXPECT_EQ(failure([&] { each->read_some(room); }), std::errc::bad_file_descriptor);
     EXPECT_EQ(failure([&] { each->read_exactly(room); }), std::errc::bad_file_descriptor);
     EXPECT_EQ(each->native_handle(), -1);
@@ -99,7 +99,7 @@ TEST(pipe, what_is_taken_over_is_given_back_as_it_was) {
     pipe_reader r(ends[0]);
     EXPECT_FALSE(blocking());
     pipe_reader moved = std::move(r);
-    EXPECT_FALSE(r.is_open());
+    EXPECT_FALSE(r.is_open());  // NOLINT(bugprone-use-after-move): that is the question
     EXPECT_EQ(moved.release(), ends[0]);
     EXPECT_TRUE(blocking());
   }

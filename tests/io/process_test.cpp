@@ -35,9 +35,9 @@ using namespace std::chrono_literals;
 
 const process_options all_pipes{.in = stdio::pipe(), .out = stdio::pipe(), .err = stdio::pipe()};
 
-int error_of_start(std::vector<std::string> command, const process_options& options = {}) {
+int error_of_start(const std::vector<std::string>& command, const process_options& options = {}) {
   try {
-    process p(std::move(command), options);
+    process p(command, options);
     p.wait();
   } catch (const std::system_error& e) {
     return e.code().value();
