@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -33,6 +34,13 @@ struct fixed_names final : name_service {
   void find_addresses(const name_query&, receiver done) override { done(answer); }
   void find_name(const address&, receiver done) override { done({.error = resolve_errc::name_not_known}); }
   const name_answer answer;
+};
+
+/// Answers nobody, ever.
+struct mute_names final : name_service {
+  void find_addresses(const name_query&, receiver done) override { asked.push_back(std::move(done)); }
+  void find_name(const address&, receiver done) override { asked.push_back(std::move(done)); }
+  std::vector<receiver> asked;
 };
 
 /// An address at which nobody answers: the listener's queue is full, and the kernel drops who comes then.
@@ -144,6 +152,16 @@ TEST(connect, can_be_cancelled) {
   EXPECT_TRUE(cancels([&] { connect(to, {.attempt_delay = 0ns}); }));
   EXPECT_TRUE(cancels([&] { connect(to, patient); }));
   EXPECT_EQ(open_files(), before);
+}
+
+TEST(connect, can_be_cancelled_while_the_name_is_looked_up) {
+  const auto service = std::make_shared<mute_names>();
+  resolver names(service);
+  const auto before = open_files();
+  EXPECT_TRUE(cancels([&] { connect("slow.example", 80, {.names = &names}); }));
+  EXPECT_EQ(service->asked.size(), 1u);
+  EXPECT_EQ(open_files(), before);
+  service->asked.clear();  // they and the service would keep each other alive
 }
 
 TEST(connect, all_failures_can_be_seen) {
