@@ -101,7 +101,7 @@ TEST(stream_server, an_error_in_a_handler_ends_its_connection_alone) {
   server_options options;
   options.on_error = [&](std::exception_ptr e) {
     try {
-      std::rethrow_exception(e);
+      std::rethrow_exception(std::move(e));
     } catch (const std::exception& error) {
       errors.emplace_back(error.what());
     }
@@ -391,7 +391,7 @@ TEST(stream_server, a_server_that_is_backing_off_can_be_stopped) {
   options.first_back_off = 1h;
   options.longest_back_off = 1h;
   bool failed = false;
-  options.on_error = [&](std::exception_ptr) { failed = true; };
+  options.on_error = [&](const std::exception_ptr&) { failed = true; };
   stream_server server(anywhere, echo, options);
   server.start();
   settle();
@@ -401,7 +401,7 @@ TEST(stream_server, a_server_that_is_backing_off_can_be_stopped) {
   const unique_fd last(dup(0));
   const rlimit none{static_cast<rlim_t>(last.get()) + 1, before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-  ::connect(c.native_handle(), server.local_address().data(), server.local_address().size());
+  static_cast<void>(::connect(c.native_handle(), server.local_address().data(), server.local_address().size()));
   EXPECT_TRUE(within_a_minute([&] { return failed; }));
   setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_TRUE(server.stop());
