@@ -65,6 +65,14 @@ long look_until_there(const ring_wait& w) noexcept {
   }
 }
 
+// Does not wait. With nothing there the kernel says EINTR while any signal is on its way (fs/aio.c), which may be a tick of ours.
+long take_events(const call& c) noexcept {
+  for (;;) {
+    const long taken = pass(c);
+    if (taken != -EINTR) return taken;
+  }
+}
+
 }  // namespace
 
 // A ring whose completions are put off until its one thread enters it tells nobody, in Linux 6.18, that there are some: an epoll
@@ -120,10 +128,11 @@ long sys_io_uring_enter(call& c) noexcept {
 // Nothing can be polled for these. What is there is taken; the rest is waited for in a helper thread.
 long sys_io_getevents(call& c) noexcept {
   const auto least = c.arg<long>(1);
-  if (least <= 0 || (c.nr == SYS_io_pgetevents && c.args[5] != 0)) return pass(c);
+  if (c.nr == SYS_io_pgetevents && c.args[5] != 0) return pass(c);
+  if (least <= 0) return take_events(c);
   call now = c;
   now.args[4] = reinterpret_cast<unsigned long>(&no_time);
-  const long taken = pass(now);
+  const long taken = take_events(now);
   if (taken < 0 || taken >= least) return taken;
   call rest = c;
   rest.args[1] -= static_cast<unsigned long>(taken);

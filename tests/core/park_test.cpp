@@ -9,6 +9,7 @@
 #include "core/local_hub.hpp"
 #include "core/runtime.hpp"
 #include "core/scheduler.hpp"
+#include "tests/plain_order.hpp"
 #include "tests/plain_threads.hpp"
 #include "weft/fiber.hpp"
 
@@ -183,6 +184,7 @@ TEST_F(parking, messages_run_in_the_order_of_posting_on_the_hubs_thread) {
 
 TEST_F(parking, a_hub_with_nothing_to_do_makes_no_switch) {
   WEFT_NEEDS_PLAIN_THREADS();
+  WEFT_NEEDS_PLAIN_ORDER();  // another makes detours
   hub& h = local_hub();
   const waker w = prepare_park();
   const std::uint64_t before = h.switches;

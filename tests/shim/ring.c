@@ -165,6 +165,27 @@ static void test_put_off(struct ring* early) {
   }
 }
 
+/* Takes what is there, which is nothing, while others want the processor. */
+static void* take_nothing(void* arg) {
+  aio_context_t* mine = arg;
+  struct timespec from, now;
+  struct io_event event;
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  do {
+    CHECK_EQ(syscall(SYS_io_getevents, *mine, 0, 1, &event, NULL), 0);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+  } while ((now.tv_sec - from.tv_sec) * 1000000000L + now.tv_nsec - from.tv_nsec < 150000000L);
+  return arg;
+}
+static void test_busy_aio(void) {
+  aio_context_t nothing = 0;
+  CHECK_EQ(syscall(SYS_io_setup, 8, &nothing), 0);
+  pthread_t threads[4];
+  for (int i = 0; i < 4; i++) threads[i] = start(take_nothing, &nothing);
+  for (int i = 0; i < 4; i++) finish(threads[i]);
+  CHECK_EQ(syscall(SYS_io_destroy, nothing), 0);
+}
+
 static void test_aio(void) {
   char path[] = "/tmp/weft-ring-XXXXXX";
   int file = mkstemp(path);
@@ -198,5 +219,6 @@ int main(void) {
   test_ring();
   if (put_off) test_put_off(&early);
   test_aio();
+  test_busy_aio();
   return check_failures != 0;
 }
