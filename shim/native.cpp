@@ -51,19 +51,11 @@ core::fiber* calling_light_fiber() noexcept {
   return me.light && me.hooked == 0 && &me != &h.loop_fiber ? &me : nullptr;
 }
 
-// The program's dispositions are one table, whoever asks; the kernel's has our handlers in it.
-long action_of_light_fiber(frame& f, core::fiber& me) noexcept {
+// A call of a light fiber's that we answer ourselves, by @p handle.
+long answer_light_fiber(frame& f, core::fiber& me, long (*handle)(call&) noexcept) noexcept {
   call c = call_of(f);
   me.hooked = 1;
-  const long result = sys_rt_sigaction(c);
-  me.hooked = 0;
-  return result;
-}
-
-long mask_of_light_fiber(frame& f, core::fiber& me) noexcept {
-  call c = call_of(f);
-  me.hooked = 1;
-  const long result = light_sigprocmask(c);
+  const long result = handle(c);
   me.hooked = 0;
   return result;
 }
@@ -117,8 +109,9 @@ long internal_call(frame& f) {
   if (hub_thread_call(f, result)) return result;
   if (is_futex(nr)) return futex_call(f);
   core::fiber* const me = calling_light_fiber();
-  if (me != nullptr && nr == SYS_rt_sigaction) return action_of_light_fiber(f, *me);
-  if (me != nullptr && nr == SYS_rt_sigprocmask && is_threaded()) return mask_of_light_fiber(f, *me);
+  // The program's dispositions are one table, whoever asks; the kernel's has our handlers in it.
+  if (me != nullptr && nr == SYS_rt_sigaction) return answer_light_fiber(f, *me, sys_rt_sigaction);
+  if (me != nullptr && nr == SYS_rt_sigprocmask && is_threaded()) return answer_light_fiber(f, *me, light_sigprocmask);
   if (me != nullptr && makes_process(nr)) return process_of_light_fiber(f, *me);
   return outsider_call(f);
 }
